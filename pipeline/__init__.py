@@ -1,0 +1,1 @@
+"""Learn whether classical and GAN augmentation improve a medical image classifier."""

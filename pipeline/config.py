@@ -1,0 +1,289 @@
+"""params.yaml -> frozen, validated models; the only reader of parameters.
+
+One class a section. `load` reads and checks one file whole, the families', the source's and the
+recipes' own options included, so that a mistake shows before anything long runs. To add a
+parameter: a field with a type, a bound and a default here, and the line in params.yaml.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from pipeline.errors import DataError, ParameterError, choose_one_of
+from pipeline.registry import CLASSIFIERS, EXPORTS, FAMILIES, RECIPES, SOURCES, Registry
+
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+NotNegative = Annotated[float, Field(ge=0.0)]
+MetricName = Literal[
+    "accuracy", "balanced_accuracy", "sensitivity", "specificity", "auc", "f1", "ece"
+]
+
+
+class Section(BaseModel):
+    """A part of params.yaml: frozen, and an unknown name is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Compute(Section):
+    """How to compute. `threads` and `workers` are part of what makes bytes repeatable."""
+
+    device: str = "auto"
+    threads: Count = 1
+    workers: Count = 2
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+
+
+class Tracking(Section):
+    """How MLflow is used; the store itself is MLFLOW_TRACKING_URI or <root>/mlflow.db."""
+
+    enabled: bool = True
+    experiment: str = "augmentation"
+
+
+class Ingest(Section):
+    """Which scans, and how each becomes an image of one shape."""
+
+    source: str
+    path: str = "data/raw"
+    size: tuple[Count, ...] = (32, 32)
+    window: tuple[float, float] | None = None
+    classes: tuple[str, ...] | None = None
+    positive_class: str | None = None
+    max_quarantined: Share = 0.1
+    options: Mapping[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if len(self.size) not in (2, 3):
+            raise ValueError("size: give two numbers for 2D or three for 3D")
+        if self.window is not None and self.window[0] >= self.window[1]:
+            raise ValueError("window: give the lower value first")
+        return self
+
+
+class Duplicates(Section):
+    """How near duplicates are found and what happens to groups with contradicting labels."""
+
+    enabled: bool = True
+    max_hash_distance: int = Field(default=6, ge=0, le=64)
+    min_correlation: float = Field(default=0.97, ge=0.0, le=1.0)
+    contradicting: Literal["exclude", "keep_together"] = "exclude"
+
+
+class Split(Section):
+    """How images are divided into train, validation and test."""
+
+    scheme: Literal["kfold", "holdout", "official"] = "kfold"
+    folds: int = Field(default=3, ge=2)
+    repeats: Count = 1
+    val_share: float = Field(default=0.15, gt=0.0, lt=0.9)
+    test_share: float = Field(default=0.3, gt=0.0, lt=0.9)
+    train_patients: Count | None = None
+    duplicates: Duplicates = Duplicates()
+
+
+class Augment(Section):
+    """The materialised, classically augmented training set of each fold."""
+
+    copies: Count = 4
+    max_gib: Positive = 8.0
+    rotation_degrees: NotNegative = 20.0
+    flip: bool = True
+    translation: Share = 0.08
+    scale: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+    elastic: NotNegative = 0.02
+    brightness: NotNegative = 0.05
+    contrast: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+    gamma: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+    noise: NotNegative = 0.02
+    blur: NotNegative = 0.5
+    monai: tuple[Mapping[str, Any], ...] = ()
+
+
+class TrainGan(Section):
+    """Which families are trained; what each does is under `options`."""
+
+    families: tuple[str, ...] = ("conditional", "dcgan")
+    gan_seeds: Count = 1
+    options: Mapping[str, Mapping[str, Any]] = {}
+
+
+class Synthesize(Section):
+    """How many samples are drawn from each trained model."""
+
+    per_class: Count = 200
+    counts: Mapping[str, Annotated[int, Field(ge=0)]] = {}
+    batch: Count = 64
+
+
+class Assess(Section):
+    """Fidelity, diversity and copies of the synthetic images."""
+
+    features: str = "fold_embedding"
+    embedding_steps: Count = 200
+    neighbours: Count = 5
+    floor_repeats: Count = 20
+    pairs_shown: Count = 8
+
+
+class Arm(Section):
+    """What one classifier is trained on: a recipe, and the images that are special to it."""
+
+    recipe: str
+    images: str
+
+
+class Classify(Section):
+    """How classifiers are trained: the same for every arm."""
+
+    model: str = "small_resnet"
+    options: Mapping[str, Any] = {}
+    seeds: Count = 3
+    steps: Count = 300
+    batch: Count = 64
+    learning_rate: Positive = 2e-3
+    weight_decay: NotNegative = 1e-2
+    synthetic_share: float = Field(default=0.5, gt=0.0, lt=1.0)
+    evaluate_every: Count = 50
+    arms: Mapping[str, Arm]
+
+
+class Compare(Section):
+    """Which metric decides, and against which arm."""
+
+    primary: MetricName = "balanced_accuracy"
+    baseline: str = "classical"
+    confidence: float = Field(default=0.95, gt=0.5, lt=1.0)
+    bootstrap: Count = 2000
+
+
+class Export(Section):
+    """What leaves the pipeline."""
+
+    formats: tuple[str, ...] = ("png", "monai_datalist")
+
+
+class ReportPage(Section):
+    """The page that a person looks at."""
+
+    title: str = "Does augmentation help this classifier?"
+    images_per_class: Count = 8
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    seed: int = Field(ge=0)
+    compute: Compute = Compute()
+    tracking: Tracking = Tracking()
+    ingest: Ingest
+    split: Split = Split()
+    augment: Augment = Augment()
+    train_gan: TrainGan = TrainGan()
+    synthesize: Synthesize = Synthesize()
+    assess: Assess = Assess()
+    classify: Classify
+    compare: Compare = Compare()
+    export: Export = Export()
+    report: ReportPage = ReportPage()
+
+
+def load(path: Path | str = "params.yaml") -> Params:
+    """Read params.yaml and check each section's types, bounds and unknown names.
+
+    Raises:
+        DataError: If the file is missing or is not YAML.
+        ParameterError: If a parameter is wrong; the message names it and what is allowed.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise DataError(path, "is missing; run from the project's root")
+    try:
+        values = YAML(typ="safe").load(path)
+    except YAMLError as error:
+        raise DataError(path, f"is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise DataError(path, "holds no parameters")
+    return parse(values)
+
+
+def parse(values: Mapping[str, Any]) -> Params:
+    """Check parameters that were already read; see `load`."""
+    return _validated(Params, values, "")
+
+
+def check_everything(params: Params) -> None:
+    """Check what the sections alone cannot: names in registries, options, arms, families.
+
+    Raises:
+        ParameterError: At the first parameter that is wrong.
+    """
+    _known(SOURCES, params.ingest.source, "ingest.source")
+    options_of(SOURCES, params.ingest.source, params.ingest.options, "ingest.options")
+    for family in params.train_gan.families:
+        place = f"train_gan.options.{family}"
+        _known(FAMILIES, family, "train_gan.families")
+        if family not in params.train_gan.options:
+            raise ParameterError(place, f"is absent; add `{family}: {{}}` for its defaults")
+        options_of(FAMILIES, family, params.train_gan.options[family], place)
+    _known(CLASSIFIERS, params.classify.model, "classify.model")
+    for name in params.export.formats:
+        _known(EXPORTS, name, "export.formats")
+    _check_arms(params)
+
+
+def options_of(registry: Registry, name: str, values: Mapping[str, Any], place: str) -> Any:
+    """Validate the options of a registry entry with the `Options` of its class.
+
+    Raises:
+        ParameterError: If an option is unknown or out of bounds.
+    """
+    return _validated(registry.load(name, place).Options, values, place)
+
+
+def _check_arms(params: Params) -> None:
+    arms = params.classify.arms
+    if not arms:
+        raise ParameterError("classify.arms", "is empty; list at least one arm")
+    for name, arm in arms.items():
+        place = f"classify.arms.{name}"
+        if "." in name or "/" in name:
+            raise ParameterError(place, "an arm's name may not hold a dot or a slash")
+        _known(RECIPES, arm.recipe, f"{place}.recipe")
+        directory, _, family = arm.images.rpartition("/")
+        if directory == "data/synthetic" and family not in params.train_gan.families:
+            raise ParameterError(
+                f"{place}.images",
+                f"needs the family {family!r}, which train_gan.families lacks; "
+                "add it there, or take the arm out",
+            )
+    if params.compare.baseline not in arms:
+        raise ParameterError("compare.baseline", choose_one_of(params.compare.baseline, arms))
+
+
+def _known(registry: Registry, name: str, parameter: str) -> None:
+    if name not in registry:
+        raise ParameterError(parameter, choose_one_of(name, registry))
+
+
+def _validated(model: Any, values: Any, place: str) -> Any:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join([*([place] if place else []), *map(str, first["loc"])])
+        message = first["msg"][0].lower() + first["msg"][1:]
+        if first["type"] == "extra_forbidden":
+            raise ParameterError(where, "is unknown; check its spelling, or take it out") from None
+        if first["type"] == "missing":
+            raise ParameterError(where, "is missing; add it") from None
+        raise ParameterError(where, f"got {first['input']!r}: {message}") from None

@@ -1,0 +1,124 @@
+"""Names in params.yaml -> classes and functions, imported only when they are used.
+
+To add an entry: write its file, then one line `"name": "package.module:Attribute"` below.
+The contract tests in tests/contracts/ run every entry.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.errors import ParameterError, choose_one_of
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The named choices of one kind.
+
+    Args:
+        kind: What the entries are, in the singular, for messages.
+        entries: Name -> `module:attribute`.
+    """
+
+    kind: str
+    entries: Mapping[str, str]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names, sorted."""
+        return iter(sorted(self.entries))
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether a name is an entry."""
+        return name in self.entries
+
+    def load(self, name: str, parameter: str | None = None) -> Any:
+        """Import and return the entry called `name`.
+
+        Args:
+            name: The entry's name.
+            parameter: Where in params.yaml the name was read, for the message.
+
+        Raises:
+            ParameterError: If there is no such entry; the message lists the choices.
+        """
+        if name not in self.entries:
+            raise ParameterError(parameter or self.kind, choose_one_of(name, self.entries))
+        module, attribute = self.entries[name].split(":")
+        return getattr(importlib.import_module(module), attribute)
+
+
+SOURCES = Registry(
+    "source",
+    {
+        "phantom": "pipeline.sources.phantom:Phantom",
+        "nifti": "pipeline.sources.nifti:Nifti",
+        "dicom": "pipeline.sources.dicom:Dicom",
+        "image_folder": "pipeline.sources.image_folder:ImageFolder",
+        "medmnist": "pipeline.sources.medmnist:MedMnist",
+    },
+)
+
+FAMILIES = Registry(
+    "GAN family",
+    {
+        "conditional": "pipeline.gan.families.conditional:Conditional",
+        "dcgan": "pipeline.gan.families.dcgan:Dcgan",
+    },
+)
+
+CLASSIFIERS = Registry(
+    "classifier",
+    {
+        "frid_adar_cnn": "pipeline.classifier.frid_adar_cnn:FridAdarCnn",
+        "small_resnet": "pipeline.classifier.small_resnet:SmallResNet",
+        "monai": "pipeline.classifier.monai_networks:build",
+    },
+)
+
+RECIPES = Registry(
+    "recipe",
+    {
+        "real": "pipeline.arms.real:recipe",
+        "oversampled": "pipeline.arms.oversampled:recipe",
+        "classical": "pipeline.arms.classical:recipe",
+        "classical_online": "pipeline.arms.classical_online:recipe",
+        "mixup": "pipeline.arms.mixup:recipe",
+        "synthetic": "pipeline.arms.synthetic:recipe",
+        "real_synthetic": "pipeline.arms.real_synthetic:recipe",
+        "classical_synthetic": "pipeline.arms.classical_synthetic:recipe",
+    },
+)
+
+METRICS = Registry(
+    "fidelity metric",
+    {
+        "frechet": "pipeline.fidelity.frechet:frechet_distance",
+        "kernel": "pipeline.fidelity.kernel:kernel_distance",
+        "precision_recall": "pipeline.fidelity.precision_recall:precision_recall",
+        "nearest_neighbour": "pipeline.fidelity.nearest_neighbour:nearest_neighbour",
+    },
+)
+
+FEATURES = Registry(
+    "feature extractor",
+    {"fold_embedding": "pipeline.fidelity.features.fold_embedding:FoldEmbedding"},
+)
+
+MONITORS = Registry(
+    "monitor",
+    {
+        "exploding": "pipeline.gan.monitors.exploding:Exploding",
+        "lost_equilibrium": "pipeline.gan.monitors.lost_equilibrium:LostEquilibrium",
+    },
+)
+
+EXPORTS = Registry(
+    "export",
+    {
+        "png": "pipeline.exports.png:write",
+        "monai_datalist": "pipeline.exports.monai_datalist:write",
+    },
+)
