@@ -96,8 +96,8 @@ class Augment(Section):
 
     copies: Count = 4
     max_gib: Positive = 8.0
-    rotation_degrees: NotNegative = 20.0
-    flip: bool = True
+    rotation_degrees: NotNegative | tuple[NotNegative, ...] = 20.0
+    flip: bool | tuple[int, ...] = True
     translation: Share = 0.08
     scale: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
     elastic: NotNegative = 0.02

@@ -1,0 +1,303 @@
+"""Rotation, flip, translation, scale and elastic displacement in one interpolation, 2D and 3D.
+
+`draw_spatial` draws the parameters of a batch, `apply_spatial` applies them: the same parameters
+always give the same pixels. A point of the content at x, in pixels from the image's centre, goes to
+
+    y + d(y) = flip(scale * (rotate(x) + translation))
+
+with d the elastic displacement, so an output pixel y reads the input at the x that solves this.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from pipeline.augment.draws import Rng, uniform
+
+ELASTIC_CELLS = 4
+# Choi and Lee 2000, Graphical Models 62: a uniform cubic B-spline displacement cannot fold while
+# every control point moves by less than the control spacing over these constants.
+_INJECTIVITY = {2: 2.046392675, 3: 2.479472335}
+
+
+@dataclass(frozen=True)
+class SpatialRanges:
+    """How far each parameter may go; zeros draw nothing.
+
+    Args:
+        rotation_degrees: Greatest angle, one for all, or in 3D one an axis (0: not about it).
+        flip: Spatial axes that are flipped with probability one half, counted from 0.
+        translation: Greatest shift along each axis, as a share of the field of view.
+        scale: Enlargement is log-uniform between 1 / (1 + scale) and 1 + scale, equal on all axes.
+        elastic: Greatest shift of a control point, as a share of the field of view.
+    """
+
+    rotation_degrees: float | tuple[float, ...] = 0.0
+    flip: tuple[int, ...] = ()
+    translation: float = 0.0
+    scale: float = 0.0
+    elastic: float = 0.0
+
+
+@dataclass(frozen=True)
+class SpatialParameters:
+    """What happens to each image of a batch.
+
+    Args:
+        angles: (N, 1) or (N, 3) radians. 2D: from the first axis towards the second, as
+            `torch.rot90`. 3D: about axis 0, then 1, then 2, right-handed.
+        translation: (N, D) shift of the content, as a share of the field of view.
+        scale: (N, D) enlargement of the content.
+        flips: (N, D) bool.
+        displacement: (N, D, *control) of control points, as a share of the field of view, or None.
+    """
+
+    angles: Tensor
+    translation: Tensor
+    scale: Tensor
+    flips: Tensor
+    displacement: Tensor | None = None
+
+    def take(self, rows: Tensor) -> SpatialParameters:
+        """The parameters of some images, by a boolean mask or by positions."""
+        return SpatialParameters(
+            self.angles[rows],
+            self.translation[rows],
+            self.scale[rows],
+            self.flips[rows],
+            None if self.displacement is None else self.displacement[rows],
+        )
+
+
+def greatest_elastic(spatial_dims: int) -> float:
+    """The share of the field of view below which no elastic displacement folds the image."""
+    return 1.0 / (ELASTIC_CELLS * _INJECTIVITY[spatial_dims])
+
+
+def draw_spatial(
+    n: int, spatial_dims: int, ranges: SpatialRanges, *, rng: Rng
+) -> SpatialParameters:
+    """Draw the parameters of n images.
+
+    Args:
+        n: Number of images.
+        spatial_dims: 2 or 3.
+        ranges: How far to go.
+        rng: One generator, or n, one an image.
+
+    Raises:
+        ValueError: If a range does not fit the number of axes, or could fold the image.
+    """
+    check_ranges(ranges, spatial_dims)
+    turns = 1 if spatial_dims == 2 else 3
+    drawn = uniform(rng, n, (turns + 2 * spatial_dims + 1,))
+    angles, moves, grows, flips = torch.split(drawn, [turns, spatial_dims, 1, spatial_dims], dim=1)
+    degrees = ranges.rotation_degrees
+    limits = degrees if isinstance(degrees, tuple) else (degrees,) * turns
+    axes = torch.zeros(spatial_dims, dtype=torch.bool, device=drawn.device)
+    axes[list(ranges.flip)] = True
+    displacement = None
+    if ranges.elastic > 0:
+        control = (ELASTIC_CELLS + 3,) * spatial_dims
+        displacement = ranges.elastic * (2 * uniform(rng, n, (spatial_dims, *control)) - 1)
+    return SpatialParameters(
+        angles=(2 * angles - 1) * torch.tensor([math.radians(each) for each in limits]).to(drawn),
+        translation=(2 * moves - 1) * ranges.translation,
+        scale=torch.exp((2 * grows - 1) * math.log1p(ranges.scale)).expand(n, spatial_dims),
+        flips=(flips < 0.5) & axes,
+        displacement=displacement,
+    )
+
+
+def check_ranges(ranges: SpatialRanges, spatial_dims: int) -> None:
+    """Refuse ranges that do not fit the number of axes, or could fold the image.
+
+    Raises:
+        ValueError: Starting with the range's name.
+    """
+    if isinstance(ranges.rotation_degrees, tuple):
+        turns = 1 if spatial_dims == 2 else 3
+        if len(ranges.rotation_degrees) != turns:
+            raise ValueError(f"rotation_degrees: give one angle or {turns} in {spatial_dims}D")
+    if any(not 0 <= axis < spatial_dims for axis in ranges.flip):
+        raise ValueError(f"flip: got {ranges.flip}; the axes are 0 to {spatial_dims - 1}")
+    if ranges.elastic >= greatest_elastic(spatial_dims):
+        limit = greatest_elastic(spatial_dims)
+        raise ValueError(f"elastic: got {ranges.elastic}, which can fold; stay below {limit:.3f}")
+
+
+def apply_spatial(
+    images: Tensor,
+    parameters: SpatialParameters,
+    *,
+    mode: Literal["bilinear", "nearest"] = "bilinear",
+    padding: Literal["reflection", "border", "zeros"] = "reflection",
+    spacing: tuple[float, ...] | None = None,
+) -> Tensor:
+    """Apply parameters to a batch, with at most one interpolation.
+
+    Images that are only flipped, or not moved at all, are copied exactly.
+
+    Args:
+        images: (N, C, *spatial), any float type; masks too, with `mode="nearest"`.
+        parameters: Of N images.
+        mode: Interpolation; `bilinear` is trilinear in 3D.
+        padding: What lies beyond the border.
+        spacing: Pixel spacing along each axis in any one unit, so that rotation is rigid in the
+            patient; None for isotropic pixels.
+
+    Returns:
+        The moved images, the same shape and type.
+    """
+    moved = _moved(parameters)
+    if bool(moved.all()):
+        return _sampled(images, parameters, mode, padding, spacing)
+    flipped = _flipped(images, parameters.flips)
+    if bool(moved.any()):
+        some = _sampled(images[moved], parameters.take(moved), mode, padding, spacing)
+        flipped = flipped.index_copy(0, moved.nonzero().squeeze(1), some)
+    return flipped
+
+
+def sampling_grid(
+    parameters: SpatialParameters, size: tuple[int, ...], spacing: tuple[float, ...] | None = None
+) -> Tensor:
+    """Where each output pixel reads, (N, *size, D) as `grid_sample` with align_corners=False.
+
+    Written out per element instead of as a matrix product, whose rounding depends on the batch.
+    """
+    n, dims = parameters.translation.shape
+    matrix, offset = _affine(parameters, size, spacing)
+    positions = _positions(parameters, size)
+    shape = (n, *([1] * dims))
+    grid = positions[0].new_empty((n, *size, dims))
+    for row in range(dims):
+        terms = [matrix[:, row, column].view(shape) * positions[column] for column in range(dims)]
+        read = terms[0] + offset[:, row].view(shape)
+        for term in terms[1:]:
+            read = read + term
+        grid[..., dims - 1 - row] = read  # grid_sample counts axes from the last
+    return grid
+
+
+def displacement_field(displacement: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Interpolate control points (N, D, *control) to (N, D, *size) by uniform cubic B-splines.
+
+    Source: Rueckert et al. 1999, IEEE TMI 18(8), equation 2.
+    """
+    field = displacement
+    for axis, length in enumerate(size, start=2):
+        weights = _spline_weights(length).to(field)
+        field = torch.movedim(torch.movedim(field, axis, -1) @ weights.T, -1, axis)
+    return field
+
+
+def _moved(parameters: SpatialParameters) -> Tensor:
+    moved = (parameters.angles != 0).any(1) | (parameters.translation != 0).any(1)
+    moved = moved | (parameters.scale != 1).any(1)
+    if parameters.displacement is not None:
+        moved = moved | (parameters.displacement != 0).flatten(1).any(1)
+    return moved
+
+
+def _flipped(images: Tensor, flips: Tensor) -> Tensor:
+    for axis in range(flips.shape[1]):
+        chosen = flips[:, axis].to(images.device)
+        if bool(chosen.any()):
+            shape = (-1, *([1] * (images.ndim - 1)))
+            images = torch.where(chosen.view(shape), images.flip(axis + 2), images)
+    return images
+
+
+def _sampled(
+    images: Tensor,
+    parameters: SpatialParameters,
+    mode: str,
+    padding: str,
+    spacing: tuple[float, ...] | None,
+) -> Tensor:
+    grid = sampling_grid(parameters, tuple(images.shape[2:]), spacing).to(images)
+    return functional.grid_sample(
+        images, grid, mode=mode, padding_mode=padding, align_corners=False
+    )
+
+
+def _affine(
+    parameters: SpatialParameters, size: tuple[int, ...], spacing: tuple[float, ...] | None
+) -> tuple[Tensor, Tensor]:
+    """The map from output pixels off the centre to grid_sample's coordinates.
+
+    In double precision until the end: vectorised and scalar sines round differently in single,
+    which would make an image depend on its place in the batch.
+    """
+    device = parameters.angles.device
+    precise = torch.float32 if device.type == "mps" else torch.float64
+    pixel = torch.tensor(spacing or (1.0,) * len(size), dtype=precise, device=device)
+    extent = pixel * torch.tensor(size, dtype=precise, device=device)
+    back = _rotation(parameters.angles.to(precise)).mT
+    signs = 1.0 - 2.0 * parameters.flips.to(precise)
+    shrink = signs / parameters.scale.to(precise)
+    matrix = back * (shrink * pixel)[:, None, :] * (2.0 / extent)[:, None]
+    shift = parameters.translation.to(precise) * extent
+    offset = -(back * shift[:, None, :]).sum(2) * (2.0 / extent)
+    return matrix.float(), offset.float()
+
+
+def _rotation(angles: Tensor) -> Tensor:
+    """Matrices (N, D, D) that turn the content, from (N, 1) or (N, 3) angles."""
+    if angles.shape[1] == 1:
+        return _turn(angles[:, 0], 0, 1, 2)
+    about = [_turn(angles[:, axis], (axis + 1) % 3, (axis + 2) % 3, 3) for axis in range(3)]
+    return about[2] @ about[1] @ about[0]
+
+
+def _turn(angle: Tensor, first: int, second: int, dims: int) -> Tensor:
+    """Rotate from the first axis towards the second."""
+    matrix = torch.eye(dims, dtype=angle.dtype, device=angle.device).repeat(len(angle), 1, 1)
+    cosine, sine = torch.cos(angle), torch.sin(angle)
+    matrix[:, first, first] = cosine
+    matrix[:, second, second] = cosine
+    matrix[:, second, first] = sine
+    matrix[:, first, second] = -sine
+    return matrix
+
+
+def _positions(parameters: SpatialParameters, size: tuple[int, ...]) -> list[Tensor]:
+    """Each axis' pixels off the centre, displaced, broadcastable to (N, *size)."""
+    dims = len(size)
+    device = parameters.translation.device
+    positions = []
+    for axis, length in enumerate(size):
+        shape = [1] * (dims + 1)
+        shape[axis + 1] = length
+        centred = torch.arange(length, dtype=torch.float32, device=device) - (length - 1) / 2
+        positions.append(centred.view(shape))
+    if parameters.displacement is None:
+        return positions
+    field = displacement_field(parameters.displacement, size)
+    return [positions[axis] + field[:, axis] * size[axis] for axis in range(dims)]
+
+
+@lru_cache(maxsize=16)
+def _spline_weights(length: int) -> Tensor:
+    """Weights (length, control) of the control points at each pixel's centre."""
+    at = (torch.arange(length, dtype=torch.float64) + 0.5) / length * ELASTIC_CELLS
+    cell = at.floor()
+    t = at - cell
+    taps = [
+        (1 - t) ** 3 / 6,
+        (3 * t**3 - 6 * t**2 + 4) / 6,
+        (-3 * t**3 + 3 * t**2 + 3 * t + 1) / 6,
+        t**3 / 6,
+    ]
+    weights = torch.zeros(length, ELASTIC_CELLS + 3, dtype=torch.float64)
+    for step, tap in enumerate(taps):
+        weights.scatter_(1, (cell.long() + step)[:, None], tap[:, None])
+    return weights.float()
