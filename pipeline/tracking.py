@@ -9,6 +9,7 @@ by which `python -m pipeline sync` finds what is missing. To log something new: 
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import logging
 import os
@@ -17,7 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol
 
 from pipeline import lockfile
 from pipeline.compute import project_root
@@ -26,8 +27,10 @@ from pipeline.lockfile import StageEntry
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Metric, Run as StoredRun
+    from mlflow.entities import Metric
+    from mlflow.entities import Run as StoredRun
 
+Arguments = ParamSpec("Arguments")
 FLUSH_SECONDS = 5.0
 LONGEST_VALUE = 500
 # Stages that are long, or that end in what people compare, log while they run; `sync` logs the
@@ -83,3 +86,269 @@ class NullRun:
 
     def child(self, name: str, tags: Mapping[str, object], metrics: Mapping[str, float]) -> None:
         """Ignore."""
+
+
+def _never_fails(
+    method: Callable[Concatenate[MlflowRun, Arguments], None],
+) -> Callable[Concatenate[MlflowRun, Arguments], None]:
+    """Tell a run's first failure to log and skip all that follows: a view may not stop work."""
+
+    @functools.wraps(method)
+    def attempt(run: MlflowRun, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+        if run.broken:
+            return
+        try:
+            method(run, *args, **kwargs)
+        except Exception as error:
+            run.broken = True
+            _tell(error)
+
+    return attempt
+
+
+class MlflowRun:
+    """A run in an MLflow store; one process writes it, and no failure leaves it.
+
+    Args:
+        store: Where to write.
+        entry: The DVC stage that the run shows.
+        run_id: The MLflow run.
+    """
+
+    def __init__(self, store: Store, entry: StageEntry, run_id: str) -> None:
+        self.run_id = run_id
+        self.broken = False
+        self._store = store
+        self._entry = entry
+        self._waiting: list[Metric] = []
+        self._flushed = time.monotonic()
+
+    def listen(self, job: str, figures: Mapping[str, float], at: int) -> None:
+        """Take figures; they reach the store every few seconds, many at once."""
+        self.metrics({f"{job}/{name}": value for name, value in figures.items()}, at)
+
+    @_never_fails
+    def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
+        """Log figures of the stage as a whole."""
+        self._waiting += _metrics(values, step or 0)
+        if time.monotonic() - self._flushed > FLUSH_SECONDS:
+            self.flush()
+
+    @_never_fails
+    def parameters(self, values: Mapping[str, object]) -> None:
+        """Log choices by dotted names; nested mappings are flattened."""
+        from mlflow.entities import Param
+
+        entries = [Param(name, text[:LONGEST_VALUE]) for name, text in _flat(values)]
+        for start in range(0, len(entries), 100):
+            chunk = entries[start : start + 100]
+            self._store.client.log_batch(self.run_id, params=chunk)
+
+    @_never_fails
+    def tags(self, values: Mapping[str, object]) -> None:
+        """Set tags."""
+        from mlflow.entities import RunTag
+
+        tags = [RunTag(name, str(value)) for name, value in values.items()]
+        self._store.client.log_batch(self.run_id, tags=tags)
+
+    @_never_fails
+    def artifact(self, path: Path, directory: str = "") -> None:
+        """Store a copy of a file, or of a directory."""
+        if not path.exists():
+            return
+        if path.is_dir():
+            self._store.client.log_artifacts(self.run_id, str(path), directory or path.name)
+        else:
+            self._store.client.log_artifact(self.run_id, str(path), directory or None)
+
+    @_never_fails
+    def dataset(self, name: str, path: Path, context: str) -> None:
+        """Name a dependency as an input data set, with DVC's md5 as its digest."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        digest = self._entry.dependencies.get(path.as_posix(), "")
+        source = json.dumps({"dvc": path.as_posix(), "md5": digest})
+        dataset = Dataset(name, digest[:36], "dvc", source)
+        tags = [InputTag("mlflow.data.context", context)]
+        self._store.client.log_inputs(self.run_id, [DatasetInput(dataset, tags)])
+
+    @_never_fails
+    def child(self, name: str, tags: Mapping[str, object], metrics: Mapping[str, float]) -> None:
+        """Log one finished part of the stage as a run below this one."""
+        client = self._store.client
+        texts = {key: str(value) for key, value in tags.items()}
+        above = {"mlflow.parentRunId": self.run_id, "parent_stage_key": self._entry.key}
+        run = client.create_run(self._store.experiment, tags=texts | above, run_name=name)
+        client.log_batch(run.info.run_id, metrics=_metrics(metrics, 0))
+        client.set_terminated(run.info.run_id)
+
+    @_never_fails
+    def flush(self) -> None:
+        """Send the figures that wait."""
+        waiting, self._waiting = self._waiting, []
+        self._flushed = time.monotonic()
+        for start in range(0, len(waiting), 1000):
+            chunk = waiting[start : start + 1000]
+            self._store.client.log_batch(self.run_id, metrics=chunk)
+
+    @_never_fails
+    def end(self, status: str) -> None:
+        """Close the run as FINISHED, FAILED or KILLED."""
+        self.flush()
+        self._store.client.set_terminated(self.run_id, status=status)
+
+
+class Store:
+    """An MLflow store with the pipeline's experiment in it.
+
+    Args:
+        uri: The tracking URI.
+        root: The project's root, for the local store and its artifacts.
+        experiment: The experiment's name.
+    """
+
+    def __init__(self, uri: str, root: Path, experiment: str) -> None:
+        _hush()
+        from filelock import FileLock
+        from mlflow import MlflowClient
+
+        # Clients that meet a missing SQLite file at once break it for good: one goes first.
+        with FileLock(root / "mlflow.db.lock"):
+            self.client: MlflowClient = MlflowClient(tracking_uri=uri)
+            self.experiment = _experiment(self.client, experiment, root)
+
+    def find(self, key: str, statuses: Sequence[str] = ("FINISHED",)) -> StoredRun | None:
+        """The newest run of a stage key with one of the statuses."""
+        query = f"tags.stage_key = '{key}'"
+        runs = self.client.search_runs([self.experiment], query, order_by=["start_time DESC"])
+        return next((run for run in runs if run.info.status in statuses), None)
+
+    def start(self, entry: StageEntry, more: Mapping[str, str]) -> MlflowRun:
+        """Begin the run of a stage, or take up the one that a killed process left."""
+        left = self.find(entry.key, ("RUNNING", "KILLED"))
+        if left is not None:
+            self.client.update_run(left.info.run_id, status="RUNNING")
+            return MlflowRun(self, entry, left.info.run_id)
+        run = self.client.create_run(
+            self.experiment, tags={**describe(entry), **more}, run_name=entry.name
+        )
+        return MlflowRun(self, entry, run.info.run_id)
+
+
+def store_uri(root: Path) -> str:
+    """MLFLOW_TRACKING_URI, else the SQLite file in the project's root."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root / 'mlflow.db'}"
+
+
+def open_store(params: Params) -> Store:
+    """Open the store of the real repository, also from inside a DVC experiment's workspace."""
+    root = project_root()
+    return Store(store_uri(root), root, params.tracking.experiment)
+
+
+@contextlib.contextmanager
+def running(params: Params) -> Iterator[Run]:
+    """Show the stage that DVC is running in MLflow, for as long as the block lasts.
+
+    Yields:
+        The stage's run; one that ignores everything outside DVC, when tracking is off, when
+        the store cannot be reached, and for stages that only `sync` shows.
+    """
+    name = os.environ.get("DVC_STAGE", "")
+    run = None
+    if params.tracking.enabled and name.partition("@")[0] in LIVE_STAGES:
+        try:
+            entry = lockfile.running(name, Path.cwd())
+            run = open_store(params).start(entry, _circumstances())
+            run.parameters(chosen(entry))
+        except Exception as error:
+            _tell(error)
+    if run is None:
+        yield NullRun()
+        return
+    try:
+        yield run
+    except BaseException as error:
+        run.end("FAILED" if isinstance(error, Exception) else "KILLED")
+        raise
+    run.end("FINISHED")
+
+
+def describe(entry: StageEntry) -> dict[str, str]:
+    """The tags that say which stage a run shows."""
+    tags = {"stage_key": entry.key, "stage": entry.stage, "DVC_STAGE": entry.name}
+    if entry.stage == "classify":
+        tags["augmentation"] = entry.item
+    elif entry.item:
+        tags["family"] = entry.item
+    return tags
+
+
+def chosen(entry: StageEntry) -> dict[str, object]:
+    """A stage's parameters as MLflow shows them: without where the user's scans lie."""
+    merged: dict[str, object] = {}
+    for parameters in entry.parameters.values():
+        merged.update(parameters)
+    return {name: value for name, value in _flat(merged) if name != "ingest.path"}
+
+
+def _circumstances() -> dict[str, str]:
+    tags = {"git_revision": _git_revision()}
+    for name in ("DVC_EXP_NAME", "DVC_EXP_BASELINE_REV"):
+        if os.environ.get(name):
+            tags[name] = os.environ[name]
+    return {name: value for name, value in tags.items() if value}
+
+
+def _git_revision() -> str:
+    command = ["git", "rev-parse", "HEAD"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    return result.stdout.strip()
+
+
+def _experiment(client: MlflowClient, name: str, root: Path) -> str:
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return str(found.experiment_id)
+    local = not os.environ.get("MLFLOW_TRACKING_URI")
+    location = (root / "mlartifacts").as_uri() if local else None
+    return str(client.create_experiment(name, artifact_location=location))
+
+
+def _metrics(values: Mapping[str, float], step: int) -> list[Metric]:
+    from mlflow.entities import Metric
+
+    now = int(time.time() * 1000)
+    return [Metric(_key(name), float(value), now, step) for name, value in values.items()]
+
+
+def _key(name: str) -> str:
+    """MLflow allows letters, digits and a few signs in names; `+` is not one of them."""
+    return "".join(sign if sign.isalnum() or sign in "_-. :/" else "_" for sign in name)
+
+
+def _flat(values: Mapping[str, object], above: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in values.items():
+        place = f"{above}{name}"
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{place}.")
+        else:
+            yield _key(place), value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def _hush() -> None:
+    """Keep MLflow from calling home and from filling the terminal with its migrations."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("DO_NOT_TRACK", "true")
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    # A server that is gone costs seconds, not the half hour of MLflow's own patience.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _tell(error: Exception) -> None:
+    text = " ".join(str(error).split())[:300]
+    sys.stderr.write(f"MLflow: not logged any further ({text}); `make sync` can catch up\n")
