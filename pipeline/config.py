@@ -75,7 +75,7 @@ class Duplicates(Section):
 
     enabled: bool = True
     max_hash_distance: int = Field(default=6, ge=0, le=64)
-    min_correlation: float = Field(default=0.97, ge=0.0, le=1.0)
+    min_correlation: float = Field(default=0.9, ge=0.0, le=1.0)
     contradicting: Literal["exclude", "keep_together"] = "exclude"
 
 
@@ -89,6 +89,12 @@ class Split(Section):
     test_share: float = Field(default=0.3, gt=0.0, lt=0.9)
     train_patients: Count | None = None
     duplicates: Duplicates = Duplicates()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.scheme != "kfold" and self.repeats > 1:
+            raise ValueError(f"repeats: {self.scheme} has one fold; give 1, or use scheme: kfold")
+        return self
 
 
 class Augment(Section):
