@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Order = Literal[0, 1, 3]
+Border = Literal["edge", "mirror"]
 
 
 def field_of_view(
@@ -25,6 +26,7 @@ def field_of_view(
     *,
     order: Order = 1,
     fill: float | None = None,
+    border: Border = "edge",
 ) -> NDArray[Any]:
     """Cut a box out of an image and resample it, in one interpolation.
 
@@ -36,7 +38,8 @@ def field_of_view(
         extent: Length of the box in voxels, one per spatial axis; may reach out of the image.
         size: *spatial of the result.
         order: 0 nearest (keeps the type), 1 linear, 3 cubic (Catmull-Rom, may overshoot).
-        fill: Value outside the image; None repeats the edge.
+        fill: Value outside the image; None goes by `border`.
+        border: Outside the image `edge` repeats the last voxel, `mirror` reflects about the edge.
 
     Returns:
         (C, *size), float32, or the image's own type at order 0.
@@ -59,6 +62,9 @@ def field_of_view(
         taps, weights = _kernel(float(middle), float(length), int(count), order)
         if fill is not None:
             weights = weights * ((taps >= 0) & (taps < image.shape[axis]))
+        elif border == "mirror":
+            phase = taps % (2 * image.shape[axis])
+            taps = np.minimum(phase, 2 * image.shape[axis] - 1 - phase)
         taps = np.clip(taps, 0, image.shape[axis] - 1)
         result = (
             _pick(result, taps[:, 0], weights[:, 0], axis, offset)
