@@ -42,7 +42,7 @@ class Augmentation(Protocol):
         *,
         rng: Rng,
         masks: Tensor | None = None,
-        spacing: tuple[float, ...] | None = None,
+        spacing: Tensor | None = None,
     ) -> Augmented:
         """Augment (N, C, *spatial) in [-1, 1], and (N, 1, *spatial) masks alike."""
 
@@ -75,7 +75,7 @@ class ClassicalAugmentation:
         *,
         rng: Rng,
         masks: Tensor | None = None,
-        spacing: tuple[float, ...] | None = None,
+        spacing: Tensor | None = None,
     ) -> Augmented:
         """Augment a batch.
 
@@ -84,7 +84,7 @@ class ClassicalAugmentation:
             rng: One generator for the batch (fast), or N, one an image, which makes each image
                 independent of the batch.
             masks: (N, 1, *spatial), moved with the images by the nearest pixel.
-            spacing: Pixel spacing along each axis, where it differs; see `apply_spatial`.
+            spacing: (N, D) pixel spacing, where it differs between axes; see `apply_spatial`.
         """
         parameters = self.draw(tuple(images.shape), rng=rng)
         return self.apply(images, parameters, masks=masks, spacing=spacing)
@@ -102,7 +102,7 @@ class ClassicalAugmentation:
         parameters: ClassicalParameters,
         *,
         masks: Tensor | None = None,
-        spacing: tuple[float, ...] | None = None,
+        spacing: Tensor | None = None,
     ) -> Augmented:
         """Apply parameters; the deterministic twin of calling."""
         moved = apply_spatial(images, parameters.spatial, padding=self.padding, spacing=spacing)

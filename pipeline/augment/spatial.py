@@ -139,7 +139,7 @@ def apply_spatial(
     *,
     mode: Literal["bilinear", "nearest"] = "bilinear",
     padding: Literal["reflection", "border", "zeros"] = "reflection",
-    spacing: tuple[float, ...] | None = None,
+    spacing: Tensor | None = None,
 ) -> Tensor:
     """Apply parameters to a batch, with at most one interpolation.
 
@@ -150,7 +150,7 @@ def apply_spatial(
         parameters: Of N images.
         mode: Interpolation; `bilinear` is trilinear in 3D.
         padding: What lies beyond the border.
-        spacing: Pixel spacing along each axis in any one unit, so that rotation is rigid in the
+        spacing: (N, D) pixel spacing along each axis in any unit, so that rotation is rigid in the
             patient; None for isotropic pixels.
 
     Returns:
@@ -161,13 +161,14 @@ def apply_spatial(
         return _sampled(images, parameters, mode, padding, spacing)
     flipped = _flipped(images, parameters.flips)
     if bool(moved.any()):
-        some = _sampled(images[moved], parameters.take(moved), mode, padding, spacing)
+        between = None if spacing is None else spacing[moved]
+        some = _sampled(images[moved], parameters.take(moved), mode, padding, between)
         flipped = flipped.index_copy(0, moved.nonzero().squeeze(1), some)
     return flipped
 
 
 def sampling_grid(
-    parameters: SpatialParameters, size: tuple[int, ...], spacing: tuple[float, ...] | None = None
+    parameters: SpatialParameters, size: tuple[int, ...], spacing: Tensor | None = None
 ) -> Tensor:
     """Where each output pixel reads, (N, *size, D) as `grid_sample` with align_corners=False.
 
@@ -221,7 +222,7 @@ def _sampled(
     parameters: SpatialParameters,
     mode: str,
     padding: str,
-    spacing: tuple[float, ...] | None,
+    spacing: Tensor | None,
 ) -> Tensor:
     grid = sampling_grid(parameters, tuple(images.shape[2:]), spacing).to(images)
     return functional.grid_sample(
@@ -230,7 +231,7 @@ def _sampled(
 
 
 def _affine(
-    parameters: SpatialParameters, size: tuple[int, ...], spacing: tuple[float, ...] | None
+    parameters: SpatialParameters, size: tuple[int, ...], spacing: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """The map from output pixels off the centre to grid_sample's coordinates.
 
@@ -239,12 +240,13 @@ def _affine(
     """
     device = parameters.angles.device
     precise = torch.float32 if device.type == "mps" else torch.float64
-    pixel = torch.tensor(spacing or (1.0,) * len(size), dtype=precise, device=device)
-    extent = pixel * torch.tensor(size, dtype=precise, device=device)
+    shape = torch.tensor([size], dtype=precise, device=device)
+    pixel = torch.ones_like(shape) if spacing is None else spacing.to(shape)
+    extent = pixel * shape
     back = _rotation(parameters.angles.to(precise)).mT
     signs = 1.0 - 2.0 * parameters.flips.to(precise)
     shrink = signs / parameters.scale.to(precise)
-    matrix = back * (shrink * pixel)[:, None, :] * (2.0 / extent)[:, None]
+    matrix = back * (shrink * pixel)[:, None, :] * (2.0 / extent)[:, :, None]
     shift = parameters.translation.to(precise) * extent
     offset = -(back * shift[:, None, :]).sum(2) * (2.0 / extent)
     return matrix.float(), offset.float()
