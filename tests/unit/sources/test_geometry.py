@@ -37,7 +37,7 @@ def test_a_ramp_stays_the_same_ramp(order, size, voxels):
 
 
 def test_shrinking_averages_what_lies_between():
-    """A checkerboard shrunk twofold is grey, where skipping voxels would leave it black or white."""
+    """A checkerboard shrunk twofold is grey; skipping voxels would leave it one colour."""
     board = (np.indices((16, 16)).sum(axis=0) % 2).astype(float)[None]
     inner = geometry.resize(board, (8, 8))[0, 1:-1, 1:-1]
     np.testing.assert_allclose(inner, 0.5, atol=1e-6)
