@@ -13,7 +13,7 @@ import math
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import nibabel as nib
 import numpy as np
@@ -95,7 +95,7 @@ class Nifti:
         }
         frame = tables.read_table(path, options.table, columns, attributes=options.attributes)
         self._numeric = tables.numeric_columns(frame, options.attributes)
-        self._rows = [dict(row) for row in frame.to_dict("records")]
+        self._rows = tables.rows_of(frame)
 
     def settings(self) -> Settings:
         """Say what holds for all images."""
@@ -258,14 +258,14 @@ def _data(volume: Any, what: str) -> NDArray[Any]:
     if dtype.kind not in "iuf":
         raise _UnusableError(f"the {what} holds colours or complex numbers, not one value a voxel")
     shape = volume.shape
-    if len(shape) < 2 or math.prod(shape) == 0:
+    if len(shape) < 2 or min(shape) < 1:
         raise _UnusableError(f"the {what} has no slices")
     if math.prod(shape[3:]) != 1:
         raise _UnusableError(f"the {what} holds several volumes; give one volume a file")
     proxy = volume.dataobj
     try:
         unscaled = proxy.slope == 1 and proxy.inter == 0
-        data = np.asanyarray(proxy) if unscaled else proxy.get_scaled(np.float32)
+        data = np.asanyarray(proxy, None if unscaled else np.float32)
     except (OSError, EOFError, ValueError, zlib.error, MemoryError):
         raise _UnusableError(f"the {what} is truncated or damaged") from None
     if data.dtype.kind == "f" and not np.isfinite(data).all():

@@ -56,7 +56,8 @@ def read_table(
         _require(frame, name, place)
         if name in identifying:
             raise ParameterError(
-                place, f"got {name!r}: it names files or patients and may not be copied; take it out"
+                place,
+                f"got {name!r}: it names files or patients and may not be copied; take it out",
             )
         if name in RESERVED:
             raise ParameterError(
@@ -65,11 +66,18 @@ def read_table(
     return frame
 
 
+def rows_of(frame: pd.DataFrame) -> list[Row]:
+    """List a table's rows, in its order."""
+    return [
+        {str(name): str(cell) for name, cell in row.items()} for row in frame.to_dict("records")
+    ]
+
+
 def rows_by(frame: pd.DataFrame, column: str) -> dict[str, list[Row]]:
     """Group a table's rows by the text in one column."""
     groups: dict[str, list[Row]] = defaultdict(list)
-    for row in frame.to_dict("records"):
-        groups[str(row[column])].append({str(name): str(cell) for name, cell in row.items()})
+    for row in rows_of(frame):
+        groups[row[column]].append(row)
     return dict(groups)
 
 
@@ -138,5 +146,6 @@ def _require(frame: pd.DataFrame, name: str, place: str) -> None:
     like = [column for column in frame.columns if column.casefold() == name.strip().casefold()]
     hint = f"did you mean {like[0]!r}?" if like else "its first line must hold the column names"
     raise ParameterError(
-        place, f"got {name!r}: none of the table's {len(frame.columns)} columns is called so; {hint}"
+        place,
+        f"got {name!r}: none of the table's {len(frame.columns)} columns is called so; {hint}",
     )
