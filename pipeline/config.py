@@ -160,7 +160,15 @@ class Classify(Section):
     weight_decay: NotNegative = 1e-2
     synthetic_share: float = Field(default=0.5, gt=0.0, lt=1.0)
     evaluate_every: Count = 50
+    averaging: float = Field(default=0.98, ge=0.0, lt=1.0)
+    mixup_alpha: Positive = 0.4
     arms: Mapping[str, Arm]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not 1 <= self.synthetic_share * self.batch <= self.batch - 1:
+            raise ValueError("synthetic_share: leaves no real or no synthetic image in a batch")
+        return self
 
 
 class Compare(Section):
@@ -242,6 +250,7 @@ def check_everything(params: Params) -> None:
             raise ParameterError(place, f"is absent; add `{family}: {{}}` for its defaults")
         options_of(FAMILIES, family, params.train_gan.options[family], place)
     _known(CLASSIFIERS, params.classify.model, "classify.model")
+    options_of(CLASSIFIERS, params.classify.model, params.classify.options, "classify.options")
     for name in params.export.formats:
         _known(EXPORTS, name, "export.formats")
     _check_arms(params)
@@ -265,6 +274,7 @@ def _check_arms(params: Params) -> None:
         if "." in name or "/" in name:
             raise ParameterError(place, "an arm's name may not hold a dot or a slash")
         _known(RECIPES, arm.recipe, f"{place}.recipe")
+        _check_images(arm, f"{place}.images")
         directory, _, family = arm.images.rpartition("/")
         if directory == "data/synthetic" and family not in params.train_gan.families:
             raise ParameterError(
@@ -274,6 +284,20 @@ def _check_arms(params: Params) -> None:
             )
     if params.compare.baseline not in arms:
         raise ParameterError("compare.baseline", choose_one_of(params.compare.baseline, arms))
+
+
+def _check_images(arm: Arm, place: str) -> None:
+    """Refuse images that the recipe would ignore, and their lack where it needs them."""
+    takes_synthetic = RECIPES.load(arm.recipe).takes_synthetic
+    if takes_synthetic and arm.images == "data/augmented":
+        raise ParameterError(
+            place, f"the recipe {arm.recipe!r} needs synthetic images, e.g. data/synthetic/dcgan"
+        )
+    if not takes_synthetic and arm.images != "data/augmented":
+        raise ParameterError(
+            place,
+            f"got {arm.images!r}, which the recipe {arm.recipe!r} would ignore; use data/augmented",
+        )
 
 
 def _known(registry: Registry, name: str, parameter: str) -> None:

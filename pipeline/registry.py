@@ -74,7 +74,7 @@ CLASSIFIERS = Registry(
     {
         "frid_adar_cnn": "pipeline.classifier.frid_adar_cnn:FridAdarCnn",
         "small_resnet": "pipeline.classifier.small_resnet:SmallResNet",
-        "monai": "pipeline.classifier.monai_networks:build",
+        "monai": "pipeline.classifier.monai_networks:MonaiNetwork",
     },
 )
 

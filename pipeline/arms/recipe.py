@@ -1,16 +1,22 @@
 """What a classifier is trained on, and in which mixture.
 
-A recipe turns a fold's ingredients into a `Diet`; it never sees validation or test rows, and sees
-synthetic images only as an ImageSet. To add one: a file here with a function `recipe`, one line
+A recipe turns a fold's ingredients into a `TrainingDiet`; it never sees validation or test rows,
+and sees synthetic images only as an ImageSet. To add one: a file here with a `recipe`, one line
 in `registry.RECIPES`; the contract tests run it.
+
+Arms that are compared should differ in one thing. So `real_synthetic` is `real` with a share of
+each batch replaced, `classical_synthetic` and `mixup` start from `classical`, and synthetic images
+come with the class frequencies and with the share of augmented images of what they stand in for:
+a difference is then due to the images, not to rebalanced classes or stronger augmentation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
 
+from pipeline.classifier.batches import TrainingDiet
+from pipeline.data import Pool, class_frequencies
 from pipeline.imageset import ImageSet
 
 
@@ -21,7 +27,7 @@ class Ingredients:
     Args:
         real: The fold's real training rows.
         classical: The fold's classically augmented set; real rows included, `origin` tells.
-        synthetic: The images named by the arm, where they are synthetic.
+        synthetic: The images named by the arm, where the recipe takes synthetic ones.
         synthetic_share: Share of each batch that is synthetic where real and synthetic mix.
     """
 
@@ -30,39 +36,32 @@ class Ingredients:
     synthetic: ImageSet | None
     synthetic_share: float
 
+    def synthetic_pool(self, share: float, *, augmented: bool) -> Pool:
+        """Draw synthetic images with the class frequencies of the real ones.
+
+        Args:
+            share: Share of each batch.
+            augmented: Augment as many of them online as the classical set holds copies; so they
+                meet the same transforms, in the same share, as the real images in that set.
+        """
+        assert self.synthetic is not None, "the workflow gives them to recipes that take them"
+        copies = float(self.classical.manifest["origin"].ne("real").mean())
+        return Pool(
+            self.synthetic,
+            share,
+            class_shares=class_frequencies(self.real),
+            transformed=copies if augmented else 0.0,
+        )
+
 
 @dataclass(frozen=True)
-class Pool:
-    """Images drawn from together.
+class Recipe:
+    """A named way to make a training diet.
 
     Args:
-        images: The images.
-        share: Share of each batch that comes from this pool; shares of a diet sum to 1.
-        balanced: Draw classes equally often, instead of as they come.
+        diet: Chooses pools, shares and online transforms.
+        takes_synthetic: Whether the arm's `images` are the synthetic ingredient.
     """
 
-    images: ImageSet
-    share: float = 1.0
-    balanced: bool = False
-
-
-@dataclass(frozen=True)
-class TrainingDiet:
-    """What every batch is made of.
-
-    Args:
-        pools: Where images are drawn from.
-        online: Classical augmentation of every drawn batch, with the parameters of `augment`.
-        mixing: `mixup` mixes pairs of a batch with their labels.
-    """
-
-    pools: Sequence[Pool]
-    online: bool = False
-    mixing: Literal["none", "mixup"] = "none"
-
-
-class Recipe(Protocol):
-    """A named way to make a training diet."""
-
-    def __call__(self, given: Ingredients) -> TrainingDiet:
-        """Choose pools, shares and online transforms."""
+    diet: Callable[[Ingredients], TrainingDiet]
+    takes_synthetic: bool = False

@@ -156,6 +156,6 @@ def _checked(
             f"probabilities have shape {scores.shape}, expected {(len(truth), len(classes))}: "
             "one row an image, one column a class"
         )
-    if len(truth) and not (0 <= truth.min() and truth.max() < len(classes)):
+    if len(truth) and not (truth.min() >= 0 and truth.max() < len(classes)):
         raise ValueError(f"labels span {truth.min()} to {truth.max()}, not 0 to {len(classes) - 1}")
     return truth, scores

@@ -1,0 +1,108 @@
+"""What a classifier eats: pools in fixed shares, online augmentation, mixup."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from pipeline.data import BatchSampler, Dataset, Pool, batch_counts
+from pipeline.seeding import numpy_rng, torch_rng
+
+Transform: TypeAlias = Callable[[Tensor, torch.Generator], Tensor]
+
+
+@dataclass(frozen=True)
+class TrainingDiet:
+    """What every batch is made of.
+
+    Args:
+        pools: Where images are drawn from.
+        mixing: `mixup` mixes pairs of a batch with their labels.
+    """
+
+    pools: Sequence[Pool]
+    mixing: Literal["none", "mixup"] = "none"
+
+
+def batches(
+    diet: TrainingDiet,
+    *,
+    batch: int,
+    steps: int,
+    mixup_alpha: float,
+    seed: int,
+    transform: Transform | None = None,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Draw a fixed number of batches.
+
+    Every kind of draw has its own generator, made from the seed and the step, so that turning
+    one off leaves the others' draws as they were.
+
+    Args:
+        diet: What to draw.
+        batch: Images in a batch.
+        steps: Batches.
+        mixup_alpha: Parameter of the Beta distribution that mixup draws from.
+        seed: Determines every draw.
+        transform: Online augmentation, (N, C, *spatial) in [-1, 1] -> the same.
+
+    Yields:
+        Images (batch, C, *spatial) float32 and class probabilities (batch, K), on the CPU.
+
+    Raises:
+        ValueError: If a pool asks for online augmentation and there is no transform.
+    """
+    if transform is None and any(pool.transformed > 0 for pool in diet.pools):
+        raise ValueError("a pool is to be augmented online, but no transform was given")
+    dataset = Dataset(*(pool.images for pool in diet.pools))
+    classes = len(diet.pools[0].images.meta.classes)
+    sampler = BatchSampler(diet.pools, batch=batch, steps=steps, seed=seed)
+    wanted = _transformed_shares(diet.pools, batch)
+    for step, positions in enumerate(sampler):
+        images, labels = dataset.read(positions)
+        targets = F.one_hot(labels, classes).float()
+        if transform is not None and wanted.any():
+            chosen = numpy_rng(seed, "transformed", step).random(batch) < wanted
+            rows = torch.from_numpy(np.flatnonzero(chosen))
+            if len(rows):
+                images[rows] = transform(images[rows], torch_rng(seed, "transform", step))
+        if diet.mixing == "mixup":
+            rng = numpy_rng(seed, "mixup", step)
+            images, targets = mixup(images, targets, alpha=mixup_alpha, rng=rng)
+        yield images, targets
+
+
+def mixup(
+    images: Tensor, targets: Tensor, *, alpha: float, rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """Replace each image by a mixture with another of its batch, and its target alike.
+
+    Args:
+        images: (N, C, *spatial).
+        targets: (N, K) class probabilities.
+        alpha: Parameter of the Beta distribution of the weight, drawn once a batch.
+        rng: Draws the weight and the partners.
+
+    Returns:
+        Images and targets of the same shapes.
+
+    Source: Zhang et al. 2018, arXiv:1710.09412, equation 1.
+    """
+    weight = float(rng.beta(alpha, alpha))
+    partner = torch.from_numpy(rng.permutation(len(images)))
+    return (
+        weight * images + (1.0 - weight) * images[partner],
+        weight * targets + (1.0 - weight) * targets[partner],
+    )
+
+
+def _transformed_shares(pools: Sequence[Pool], batch: int) -> np.ndarray:
+    """The share of online augmentation at each place of a batch."""
+    counts = batch_counts([pool.share for pool in pools], batch)
+    return np.repeat([pool.transformed for pool in pools], counts)
