@@ -15,7 +15,8 @@ def pairwise(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.float64]:
     a = np.asarray(first, np.float64)
     b = np.asarray(second, np.float64)
     squared = (a * a).sum(1)[:, None] + (b * b).sum(1)[None, :] - 2.0 * a @ b.T
-    return np.sqrt(np.clip(squared, 0.0, None))
+    distances: NDArray[np.float64] = np.sqrt(np.clip(squared, 0.0, None))
+    return distances
 
 
 def nearest(queries: NDArray[Any], base: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -26,6 +26,7 @@ def frechet_distance(
     Returns:
         `frechet`, at least 0.
     """
+    del neighbours
     first = np.asarray(reference, np.float64)
     second = np.asarray(candidate, np.float64)
     shift = first.mean(0) - second.mean(0)

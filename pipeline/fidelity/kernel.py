@@ -26,6 +26,7 @@ def kernel_distance(
     Returns:
         `kid`.
     """
+    del neighbours
     first = np.asarray(reference, np.float64)
     second = np.asarray(candidate, np.float64)
     within_first = _mean_off_diagonal(_kernel(first, first))

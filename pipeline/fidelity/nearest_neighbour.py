@@ -27,6 +27,7 @@ def nearest_neighbour(
     Returns:
         `nearest_median` and `nearest_p05`, the median and 5th percentile of the distances.
     """
+    del neighbours
     distances, _ = nearest(candidate, reference)
     return {
         "nearest_median": float(np.median(distances)),

@@ -1,6 +1,7 @@
 """A figure and its floor answer one question on equal counts."""
 
 import numpy as np
+
 from pipeline.fidelity.floor import measure
 from pipeline.fidelity.frechet import frechet_distance
 from pipeline.fidelity.kernel import kernel_distance

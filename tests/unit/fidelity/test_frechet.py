@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from pipeline.fidelity.frechet import frechet_distance
 from scipy.linalg import sqrtm
+
+from pipeline.fidelity.frechet import frechet_distance
 
 
 def test_identical_sets_are_at_distance_zero() -> None:

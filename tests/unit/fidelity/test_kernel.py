@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from pipeline.fidelity.kernel import kernel_distance
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from pipeline.fidelity.distances import nearest, pairwise, radii
 from pipeline.fidelity.nearest_neighbour import nearest_neighbour, share_nearer_than_held_out
 

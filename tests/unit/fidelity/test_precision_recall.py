@@ -1,6 +1,7 @@
 """Precision and recall fall for the failure that each is about."""
 
 import numpy as np
+
 from pipeline.fidelity.precision_recall import precision_recall
 
 

@@ -1,0 +1,100 @@
+"""Features of the domain itself: what a classifier of the fold's own training rows looks at.
+
+A small classifier is trained on the fold's training rows and its penultimate layer is the
+embedding. It has seen neither held-out patients nor synthetic images, it needs no downloaded
+weights, and it looks at what matters for the task; what it does not need, it may not see.
+Works in 2D and 3D and with any number of channels.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from pipeline.classifier.batches import TrainingDiet, Transform
+from pipeline.classifier.prediction import to_device
+from pipeline.classifier.small_resnet import SmallResNet
+from pipeline.classifier.training import Budget, train
+from pipeline.compute import Machine, Report
+from pipeline.data import Pool
+from pipeline.imageset import ImageSet
+from pipeline.seeding import seed_initialisation
+
+_BATCH = 256
+_BUDGET = Budget(
+    steps=0, batch=64, learning_rate=2e-3, weight_decay=1e-2, evaluate_every=50, averaging=0.98
+)
+
+
+class FoldEmbedding:
+    """The penultimate layer of a classifier of the fold, as a feature extractor.
+
+    Args:
+        network: The trained classifier, in evaluation mode.
+        machine: Where it runs.
+    """
+
+    def __init__(self, network: nn.Module, machine: Machine) -> None:
+        self._network = network
+        self._machine = machine
+
+    @classmethod
+    def fit(
+        cls,
+        training: ImageSet,
+        validation: ImageSet,
+        *,
+        steps: int,
+        seed: int,
+        machine: Machine,
+        transform: Transform | None = None,
+        report: Report | None = None,
+    ) -> Self:
+        """Train the classifier whose penultimate layer is the embedding.
+
+        Args:
+            training: Real training rows of the fold.
+            validation: Validation rows of the fold; they choose the checkpoint.
+            steps: Optimiser steps.
+            seed: Determines weights and batches.
+            machine: Device, precision.
+            transform: Online augmentation, which keeps the few training rows from being learnt
+                by heart, or None.
+            report: Hears every step.
+        """
+        seed_initialisation(seed, "weights")
+        channels, *size = training.shape
+        network = SmallResNet(
+            channels, tuple(size), len(training.meta.classes), SmallResNet.Options()
+        )
+        pool = Pool(training, transformed=0.0 if transform is None else 1.0)
+        trained = train(
+            network,
+            TrainingDiet([pool]),
+            validation,
+            Budget(**{**vars(_BUDGET), "steps": steps}),
+            machine,
+            seed=seed,
+            transform=transform,
+            report=report,
+        )
+        return cls(trained.network, machine)
+
+    @torch.no_grad()
+    def __call__(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Embed images, (N, C, *spatial) in [-1, 1], as (N, D) float64."""
+        seen: list[Tensor] = []
+        head = [layer for layer in self._network.modules() if isinstance(layer, nn.Linear)][-1]
+        hook = head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].cpu()))
+        try:
+            for start in range(0, len(images), _BATCH):
+                batch = torch.from_numpy(np.asarray(images[start : start + _BATCH]))
+                self._network(to_device(batch, self._machine))
+        finally:
+            hook.remove()
+        features: NDArray[Any] = torch.cat(seen).double().numpy()
+        return features
