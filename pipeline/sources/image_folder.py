@@ -1,0 +1,296 @@
+"""PNG, JPEG, TIFF and BMP files, labelled by a table or by the folders they lie in; 2D.
+
+Without a table the first folder below `ingest.path` names the class, and hidden files are passed
+over. With one, `pipeline.sources.tables` reads it. `pipeline.sources.pictures` decodes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from pipeline.config import Section
+from pipeline.errors import DataError, ParameterError
+from pipeline.sources import crops, geometry, tables
+from pipeline.sources.pictures import SUFFIXES, Channels, UnreadableError, read_image, read_mask
+from pipeline.sources.source import Broken, Scan, Settings, Target
+
+CLUTTER = frozenset({"thumbs.db", "desktop.ini"})
+
+
+class ImageFolder:
+    """A source of image files.
+
+    Args:
+        path: `ingest.path`, the directory of the class folders or of the table.
+        options: How to read, see `Options`.
+        target: What ingest asks for.
+
+    Raises:
+        PipelineError: If the directory, the table or the parameters are wrong.
+    """
+
+    class Options(Section):
+        """Where labels, masks and patients come from, and how an image becomes one of `size`.
+
+        Attributes:
+            table: CSV file relative to `ingest.path`; null for class folders.
+            file: Column of the image files, relative to `ingest.path`.
+            mask: Column of the mask files; null where there are none.
+            label: Column of the class names.
+            patient: Column of the patients; null if unknown.
+            attributes: Columns to copy to the manifest.
+            patient_pattern: Without a table, a regular expression over the path from the class
+                folder on, whose group is the patient, e.g. `^([^_]+)_` for `007_left.png`.
+            mask_suffix: Without a table, how the name of a mask ends: with `_mask`, `a_mask.png`
+                (and `a_mask_1.png`) is the mask of `a.png`, and no image.
+            channels: `grey` or `rgb`.
+            bits: 8 or 16 a channel; the latter in grey only, and with `ingest.window`.
+            crop: `whole`, or `mask` for a box `margin` times as long as the mask around it.
+            margin: Of `crop: mask`.
+            fit: Of `crop: whole`; `pad` keeps the aspect and fills with black, `stretch` does not.
+            masks: `require` stores masks, and an image without one is broken; so does `crop: mask`.
+        """
+
+        table: str | None = None
+        file: str = "file"
+        mask: str | None = None
+        label: str = "label"
+        patient: str | None = None
+        attributes: tuple[str, ...] = ()
+        patient_pattern: str | None = None
+        mask_suffix: str | None = None
+        channels: Channels = "grey"
+        bits: Literal[8, 16] = 8
+        crop: Literal["whole", "mask"] = "whole"
+        margin: Annotated[float, Field(ge=1.0)] = 1.5
+        fit: Literal["pad", "stretch"] = "pad"
+        masks: Literal["none", "require"] = "none"
+
+    def __init__(self, path: Path, options: Options, target: Target) -> None:
+        self._root = path
+        self._options = options
+        self._target = target
+        self._needs_masks = options.masks == "require" or options.crop == "mask"
+        _check_options(options, target, needs_masks=self._needs_masks)
+        if not path.is_dir():
+            raise ParameterError("ingest.path", "is no directory; name the one with the images")
+        self._items = _from_folders(path, options) if options.table is None else self._from_table()
+        if not self._items:
+            raise DataError("ingest.path", "holds no images; put a folder of images for each class")
+
+    def settings(self) -> Settings:
+        """Say what holds for all images."""
+        high = float(2**self._options.bits - 1)
+        return Settings(
+            channels=("grey",) if self._options.channels == "grey" else ("red", "green", "blue"),
+            unit="grey level",
+            window=self._target.window or (0.0, high),
+            low=0.0,
+            high=high,
+            masks=self._needs_masks,
+        )
+
+    def __len__(self) -> int:
+        """Count the table's rows, or the files that are no masks."""
+        return len(self._items)
+
+    def scans(self) -> Iterator[Scan | Broken]:
+        """Decode in the order of the table, or of the sorted names."""
+        for item in self._items:
+            try:
+                yield self._scan(item)
+            except UnreadableError as problem:
+                yield Broken(item.key, str(problem))
+
+    def _scan(self, item: _Item) -> Scan:
+        if item.problem or item.label is None:
+            raise UnreadableError(item.problem)
+        options = self._options
+        pixels = read_image(self._inside(item.file), channels=options.channels, bits=options.bits)
+        mask = self._mask(item, pixels.shape[1:]) if self._needs_masks else None
+        image, mask = self._view(pixels, mask)
+        if image.min() == image.max():
+            raise UnreadableError("constant: every pixel has one value")
+        return Scan(item.key, item.label, item.patient, image, mask, attributes=item.attributes)
+
+    def _mask(self, item: _Item, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+        """Read the union of an image's masks."""
+        if not item.masks:
+            raise UnreadableError("missing mask: none is given")
+        union = np.zeros((1, *shape), np.uint8)
+        for name in item.masks:
+            mask = read_mask(self._inside(name))
+            if mask.shape != union.shape:
+                raise UnreadableError("the mask has another shape than the image")
+            union |= mask
+        return union
+
+    def _view(
+        self, pixels: NDArray[Any], mask: NDArray[np.uint8] | None
+    ) -> tuple[NDArray[Any], NDArray[np.uint8] | None]:
+        """Crop and resize an image and its mask alike, whole grey levels kept whole."""
+        options, size = self._options, self._target.size
+        centre = geometry.image_centre(pixels)
+        extent: tuple[float, ...] = pixels.shape[1:]
+        if options.crop == "mask" and mask is not None:
+            centre, extent = _box_around(pixels, mask, size, options.margin)
+        elif options.fit == "pad":
+            factor = max(have / want for have, want in zip(extent, size, strict=True))
+            extent = tuple(factor * want for want in size)
+        fill = 0.0 if options.crop == "whole" else None
+        view = geometry.field_of_view(pixels, centre, extent, size, fill=fill, border="mirror")
+        image = np.rint(view).clip(0, 2**options.bits - 1).astype(pixels.dtype)
+        shown = None if mask is None else geometry.mask_view(mask, centre, extent, size)
+        return image, shown
+
+    def _inside(self, name: str) -> Path:
+        parts = PurePosixPath(name.replace("\\", "/")).parts
+        if not parts:
+            raise UnreadableError("missing image: the cell is empty")
+        if parts[0] == "/" or ".." in parts or re.match(r"^[A-Za-z]:", name):
+            raise UnreadableError("the file lies outside ingest.path")
+        return self._root.joinpath(*parts)
+
+    def _from_table(self) -> list[_Item]:
+        options = self._options
+        names = ("file", "mask", "label", "patient")
+        columns: dict[str, str | None] = {name: getattr(options, name) for name in names}
+        frame = tables.read_table(
+            self._root, str(options.table), columns, attributes=options.attributes
+        )
+        numeric = tables.numeric_columns(frame, options.attributes)
+        items = []
+        for number, record in enumerate(frame.to_dict("records"), 2):
+            row = {str(name): str(cell) for name, cell in record.items()}
+            label, problem = tables.label_of([row], options.label)
+            patient = None if options.patient is None else row[options.patient]
+            mask = "" if options.mask is None else row[options.mask]
+            items.append(
+                _Item(
+                    key=f"{row[options.file]} (line {number})",
+                    file=row[options.file],
+                    label=label,
+                    patient=patient,
+                    masks=(mask,) if mask else (),
+                    problem="missing patient: the cell is empty" if patient == "" else problem,
+                    attributes=tables.attributes_of(row, options.attributes, numeric),
+                )
+            )
+        return items
+
+
+@dataclass(frozen=True)
+class _Item:
+    """One image to read, and what is known of it; `problem` if it need not be tried."""
+
+    key: str
+    file: str
+    label: str | None
+    patient: str | None
+    masks: tuple[str, ...] = ()
+    problem: str = ""
+    attributes: dict[str, object] = field(default_factory=dict)
+
+
+def _check_options(options: ImageFolder.Options, target: Target, *, needs_masks: bool) -> None:
+    if len(target.size) != 2:
+        raise ParameterError(
+            "ingest.size", f"got {list(target.size)}, but image files are 2D; give two numbers"
+        )
+    if options.bits == 16 and target.window is None:
+        raise ParameterError(
+            "ingest.window",
+            "got null, but 16-bit images have no usual range; give the values that become black "
+            "and white, e.g. [0, 4095]",
+        )
+    where = "mask_suffix" if options.table is None else "mask"
+    if needs_masks and getattr(options, where) is None:
+        raise ParameterError(
+            f"{tables.OPTIONS}.{where}", "got null, but masks are asked for; say where they are"
+        )
+    if options.patient_pattern is not None:
+        place = f"{tables.OPTIONS}.patient_pattern"
+        try:
+            groups = re.compile(options.patient_pattern).groups
+        except re.error as error:
+            problem = f"got {options.patient_pattern!r}, no regular expression: {error}"
+            raise ParameterError(place, problem) from None
+        if groups != 1 or options.table is not None:
+            raise ParameterError(
+                place, "needs class folders and one group in brackets; a table has `patient`"
+            )
+
+
+def _from_folders(root: Path, options: ImageFolder.Options) -> list[_Item]:
+    """List the files below a directory of class folders, masks apart from images."""
+    names = sorted(
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*")
+        if path.is_file() and not _is_clutter(path.relative_to(root))
+    )
+    masks = _masks_by_image(names, options.mask_suffix)
+    taken = {mask for found in masks.values() for mask in found}
+    return [
+        _item_in_folder(name, options, masks.get(_stem(name), ()))
+        for name in names
+        # Beside the class folders lie tables and notes, which are no broken images.
+        if name not in taken and ("/" in name or Path(name).suffix.lower() in SUFFIXES)
+    ]
+
+
+def _item_in_folder(name: str, options: ImageFolder.Options, masks: tuple[str, ...]) -> _Item:
+    label, _, rest = name.partition("/")
+    problem, patient = "", None
+    if not rest:
+        problem = "missing label: it lies in no class folder"
+    elif Path(name).suffix.lower() not in SUFFIXES:
+        problem = "its name does not end like a PNG, JPEG, TIFF or BMP file"
+    elif options.patient_pattern is not None:
+        match = re.search(options.patient_pattern, rest)
+        patient = match.group(1) if match else None
+        problem = "" if patient else "missing patient: its name does not fit patient_pattern"
+    return _Item(name, name, label if rest else None, patient, masks, problem)
+
+
+def _masks_by_image(names: list[str], suffix: str | None) -> dict[str, tuple[str, ...]]:
+    """Map the stem of each image to its masks, among all file names."""
+    if suffix is None:
+        return {}
+    ending = re.compile(re.escape(suffix) + r"(_\d+)?$")
+    found: dict[str, tuple[str, ...]] = {}
+    for name in names:
+        stem = _stem(name)
+        if ending.search(stem) and Path(name).suffix.lower() in SUFFIXES:
+            image = ending.sub("", stem)
+            found[image] = (*found.get(image, ()), name)
+    return found
+
+
+def _stem(name: str) -> str:
+    return PurePosixPath(name).with_suffix("").as_posix()
+
+
+def _is_clutter(path: Path) -> bool:
+    """Tell what systems leave in folders and archives: hidden things and thumbnails."""
+    hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+    return hidden or path.name.lower() in CLUTTER
+
+
+def _box_around(
+    pixels: NDArray[Any], mask: NDArray[np.uint8], size: tuple[int, ...], margin: float
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The middle and the lengths, in pixels, of a box around a mask, moved into the image."""
+    if not mask.any():
+        raise UnreadableError("the mask is empty")
+    one_pixel = (1.0, 1.0)
+    lengths = crops.box_lengths(margin * max(geometry.mask_extent_mm(mask, one_pixel)), size)
+    grid = crops.Grid(pixels, one_pixel, mask)
+    return crops.inside(grid, geometry.mask_centre(mask), lengths, shorten=True)
