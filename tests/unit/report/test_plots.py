@@ -1,0 +1,57 @@
+"""The numbers behind the figures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.report import plots
+from pipeline.report.outcomes import Fold, Outcomes
+
+
+def outcomes(scores, labels) -> Outcomes:
+    """One fold, one seed, two classes."""
+    chance = np.asarray(scores, float)
+    fold = Fold(
+        0, 0, np.asarray(labels), np.arange(len(labels)), 4,
+        {"arm": np.stack([1 - chance, chance], axis=1)[None]},
+    )  # fmt: skip
+    return Outcomes(
+        ("no", "yes"), "yes", ("arm",), (0,), (fold,), np.asarray(labels), 4, 4,
+        {"arm": pd.DataFrame()},
+    )  # fmt: skip
+
+
+def test_confusion_counts_images() -> None:
+    """Rows are actual classes, columns predicted ones."""
+    found = plots.confusion(outcomes([0.9, 0.2, 0.6, 0.1], [1, 1, 0, 0]), "arm")
+    assert found.tolist() == [[1, 1], [1, 1]]
+
+
+def test_area_under_the_drawn_curve() -> None:
+    """Three of four pairs in order give three quarters, up to the grid's corners of 1 / 200."""
+    curve = plots.roc(outcomes([0.9, 0.4, 0.6, 0.1], [1, 1, 0, 0]), "arm", 1)
+    assert np.trapezoid(curve, dx=0.01) == pytest.approx(0.75, abs=0.0051)
+
+
+def test_tied_scores_make_the_diagonal() -> None:
+    """Equal scores rank nothing, whatever the order of the rows."""
+    curve = plots.roc(outcomes([0.5] * 4, [1, 1, 0, 0]), "arm", 1)
+    assert curve == pytest.approx(np.linspace(0, 1, 101))
+
+
+def test_tables_hold_what_is_drawn(tmp_path) -> None:
+    """The CSV files hold one row an image and no identifier of one."""
+    given = outcomes([0.9, 0.2, 0.6, 0.1], [1, 1, 0, 0])
+    arms = {"arm": {"auc": {"mean": 0.75, "low": 0.5, "high": 1.0}, "per_class": {}}}
+    plots.write_tables(given, arms, [], tmp_path)
+    confusion = pd.read_csv(tmp_path / "confusion/arm.csv")
+    assert confusion.columns.tolist() == ["actual", "predicted"]
+    assert confusion.value_counts().to_dict() == {
+        ("no", "no"): 1, ("no", "yes"): 1, ("yes", "no"): 1, ("yes", "yes"): 1,
+    }  # fmt: skip
+    assert pd.read_csv(tmp_path / "arms.csv").to_dict("records") == [
+        {"arm": "arm", "metric": "auc", "mean": 0.75, "low": 0.5, "high": 1.0}
+    ]
+    assert pd.read_csv(tmp_path / "contrasts.csv").empty
