@@ -73,7 +73,7 @@ class Phantom:
             window=self._target.window or (-100.0, 200.0),
             low=LOW_HU,
             high=HIGH_HU,
-            orientation="RAS"[: len(self._target.size)],
+            orientation="PLS"[: len(self._target.size)],
             masks=True,
             classes=tuple(self._options.lesions),
             note=NOTE,
