@@ -26,6 +26,8 @@ from pipeline.statistics import Paired
 
 BOOTSTRAP = "clustered_bootstrap"
 LOWER_IS_BETTER = frozenset({"ece"})
+# Drawing patients twice makes any classifier look worse calibrated, by more than the interval.
+_BIASED = frozenset({"ece"})
 Values = NDArray[np.float64]
 # Image weights held at once: 2 million of 8 bytes.
 _CHUNK = 2_000_000
@@ -120,15 +122,20 @@ def resample(outcomes: Outcomes, draws: int, *, rng: Generator) -> dict[str, Mea
     return result
 
 
-def summarise(values: Values, replicates: Values, patients: int, confidence: float) -> Interval:
-    """Average (J, S) values, with the bootstrap's interval.
+def summarise(
+    metric: str, values: Values, replicates: Values, patients: int, confidence: float
+) -> Interval:
+    """Average (J, S) values of a metric, with the bootstrap's interval.
 
     Where every resampled set gives one and the same figure (no error in any patient, say), the
     bootstrap knows no width; then the interval is Wilson's for `patients` patients.
     """
     mean = average(values)
-    low, high = statistics.percentile_interval(replicates, confidence)
-    if high - low < 1e-12 and 0 <= mean <= 1:
+    drawn = _centred(metric, replicates, mean)
+    low, high = statistics.percentile_interval(drawn, confidence)
+    if metric in _BIASED:
+        low = max(0.0, low)
+    elif high - low < 1e-12 and 0 <= mean <= 1:
         low, high = statistics.wilson(mean * patients, patients, confidence)
     return Interval(mean, low, high)
 
@@ -168,8 +175,9 @@ def contrast_all(
     results: list[Paired] = []
     for arm, against in pairs:
         values = measured[arm].overall[metric] - measured[against].overall[metric]
-        replicates = resampled[arm].overall[metric] - resampled[against].overall[metric]
         if test == BOOTSTRAP:
+            drawn = resampled[arm].overall[metric] - resampled[against].overall[metric]
+            replicates = _centred(metric, drawn, average(values))
             low, high = statistics.percentile_interval(replicates, confidence)
             p = statistics.bootstrap_p(replicates)
             results.append(Paired(BOOTSTRAP, average(values), low, high, p))
@@ -190,6 +198,13 @@ def contrast_all(
         Contrast(arm, against, metric, result, float(p))
         for (arm, against), result, p in zip(pairs, results, corrected, strict=True)
     ]
+
+
+def _centred(metric: str, replicates: Values, mean: float) -> Values:
+    """Move the replicates of a metric that resampling biases onto the estimate."""
+    if metric not in _BIASED:
+        return replicates
+    return replicates - float(np.nanmean(replicates)) + mean
 
 
 def _measure_arm(outcomes: Outcomes, arm: str) -> Measured:

@@ -60,15 +60,19 @@ def draw_arms(
     axes = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
     for panel, metric in zip(axes, metrics, strict=True):
         for points in _paired(runs, names, metric):
-            panel.plot(points, range(len(names)), "-o", color="0.75", lw=0.7, ms=3, zorder=1)
+            panel.plot(points, range(len(names)), color="0.8", lw=0.7, zorder=1)
+            panel.plot(points, range(len(names)), "o", color="0.35", ms=2.5, zorder=3)
         for row, name in enumerate(names):
             figures = arms[name][metric]
             if figures["mean"] is None:
                 continue
             colour = COLOURS[row % len(COLOURS)]
-            panel.plot([figures["low"], figures["high"]], [row, row], color=colour, lw=3, zorder=2)
-            panel.plot(figures["mean"], row, "D", color=colour, ms=7, mec="white", zorder=3)
-        panel.set_xlabel(f"{NAMES[metric]}\n(mean, {confidence:.0%} interval, grey: each run)")
+            span = [figures["low"], figures["high"]]
+            panel.plot(span, [row, row], color=colour, lw=7, alpha=0.4, zorder=2)
+            panel.plot(figures["mean"], row, "D", color=colour, ms=8, mec="white", zorder=4)
+        panel.set_xlabel(
+            f"{NAMES[metric]}\n(diamond: mean, bar: {confidence:.0%} interval, dots: each run)"
+        )
         panel.grid(axis="x", color="0.92")
     axes[0].set_yticks(range(len(names)), names)
     axes[0].set_ylim(len(names) - 0.5, -0.5)
@@ -89,7 +93,7 @@ def draw_contrasts(
         text = f"{contrast['verdict']}  (p = {contrast['p_holm']:.2g})"
         axes.annotate(
             text, (contrast["difference"], row), (0, 9), textcoords="offset points",
-            ha="center", color=colour, fontsize=9,
+            ha="center", color=colour, fontsize=9, bbox={"color": "white", "pad": 1},
         )  # fmt: skip
     labels = [f"{contrast['arm']}\nminus {contrast['against']}" for contrast in contrasts]
     axes.set_yticks(range(len(contrasts)), labels)

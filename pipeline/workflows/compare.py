@@ -151,7 +151,7 @@ def _arm(
 
     def summarise(values: Mapping[str, Any], replicates: Mapping[str, Any]) -> dict[str, Any]:
         return {
-            key: vars(evidence.summarise(values[key], replicates[key], smallest, confidence))
+            key: vars(evidence.summarise(key, values[key], replicates[key], smallest, confidence))
             for key in values
         }
 

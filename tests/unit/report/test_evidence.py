@@ -93,9 +93,19 @@ def test_training_luck_widens_the_interval() -> None:
 
 def test_perfect_arm_keeps_an_honest_interval() -> None:
     """Where no patient is ever wrong, the interval is Wilson's for the patients there are."""
-    interval = evidence.summarise(np.ones((3, 2)), np.ones(200), 12, 0.95)
+    interval = evidence.summarise("accuracy", np.ones((3, 2)), np.ones(200), 12, 0.95)
     assert (interval.low, interval.high) == pytest.approx(wilson(12, 12))
     assert interval.low < 0.8
+
+
+def test_calibration_error_lies_inside_its_interval() -> None:
+    """Resampling biases the calibration error upwards; the interval is around the estimate."""
+    outcomes = simulated({"a": 1.0}, groups=40)
+    measured = evidence.measure(outcomes)["a"].overall["ece"]
+    drawn = evidence.resample(outcomes, 300, rng=numpy_rng(4, "draws"))["a"].overall["ece"]
+    assert drawn.mean() > evidence.average(measured)
+    interval = evidence.summarise("ece", measured, drawn, 20, 0.95)
+    assert 0 <= interval.low < interval.mean < interval.high
 
 
 def test_folds_without_a_class_are_left_out() -> None:
