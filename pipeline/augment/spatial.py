@@ -191,13 +191,16 @@ def sampling_grid(
 def displacement_field(displacement: Tensor, size: tuple[int, ...]) -> Tensor:
     """Interpolate control points (N, D, *control) to (N, D, *size) by uniform cubic B-splines.
 
+    In double precision until the end: a product's order of sums depends on the batch, which single
+    precision would show.
+
     Source: Rueckert et al. 1999, IEEE TMI 18(8), equation 2.
     """
-    field = displacement
+    field = displacement.to(_precise(displacement))
     for axis, length in enumerate(size, start=2):
         weights = _spline_weights(length).to(field)
         field = torch.movedim(torch.movedim(field, axis, -1) @ weights.T, -1, axis)
-    return field
+    return field.float()
 
 
 def _moved(parameters: SpatialParameters) -> Tensor:
@@ -238,9 +241,8 @@ def _affine(
     In double precision until the end: vectorised and scalar sines round differently in single,
     which would make an image depend on its place in the batch.
     """
-    device = parameters.angles.device
-    precise = torch.float32 if device.type == "mps" else torch.float64
-    shape = torch.tensor([size], dtype=precise, device=device)
+    precise = _precise(parameters.angles)
+    shape = torch.tensor([size], dtype=precise, device=parameters.angles.device)
     pixel = torch.ones_like(shape) if spacing is None else spacing.to(shape)
     extent = pixel * shape
     back = _rotation(parameters.angles.to(precise)).mT
@@ -302,4 +304,9 @@ def _spline_weights(length: int) -> Tensor:
     weights = torch.zeros(length, ELASTIC_CELLS + 3, dtype=torch.float64)
     for step, tap in enumerate(taps):
         weights.scatter_(1, (cell.long() + step)[:, None], tap[:, None])
-    return weights.float()
+    return weights
+
+
+def _precise(values: Tensor) -> torch.dtype:
+    """Double precision, where the device has it."""
+    return torch.float32 if values.device.type == "mps" else torch.float64
