@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,8 +118,7 @@ def run(params: Params, root: Path, arm: str, tracker: tracking.Run) -> None:
     predictions = pd.concat(frames)
     predictions.to_csv(table, index=False, float_format="%.6f", lineterminator="\n")
     tracker.metrics(_mean_over_jobs(predictions, images))
-    for path in kept:
-        path.unlink()
+    _forget(kept)
 
 
 def _classify(job: _Job, machine: Machine, report: Report) -> Path:
@@ -246,6 +246,11 @@ def _publish(job: _Job, kept: Path, images: ImageSet, splits: Splits) -> pd.Data
             frame[f"prob_{name}"] = tensors[part][:, index].numpy()
         frames.append(frame)
     return pd.concat(frames)
+
+
+def _forget(kept: Sequence[Path]) -> None:
+    for path in kept:
+        path.unlink()
 
 
 def _mean_over_jobs(predictions: pd.DataFrame, images: ImageSet) -> dict[str, float]:
