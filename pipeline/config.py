@@ -76,6 +76,7 @@ class Duplicates(Section):
     enabled: bool = True
     max_hash_distance: int = Field(default=6, ge=0, le=64)
     min_correlation: float = Field(default=0.9, ge=0.0, le=1.0)
+    mirrored: bool = True
     contradicting: Literal["exclude", "keep_together"] = "exclude"
 
 

@@ -13,10 +13,10 @@ N images cost N^2 comparisons of 64-bit words (100,000 images: about a minute), 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,7 @@ COLUMNS = ("image_id_a", "image_id_b", "kind", "correlation", "labels_agree")
 BITS = 64
 # Beyond so many near pairs an image, the thresholds call everything a duplicate.
 PAIRS_PER_IMAGE = 50
+Candidates: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64], bool]
 _IMAGES_AT_ONCE = 256
 _ROWS_AT_ONCE, _COLUMNS_AT_ONCE = 1024, 4096
 
@@ -73,7 +74,7 @@ class Fingerprints:
 
 
 def find_duplicates(
-    images: ImageSet, *, max_hash_distance: int, min_correlation: float
+    images: ImageSet, *, max_hash_distance: int, min_correlation: float, mirrored: bool = True
 ) -> list[Pair]:
     """Find all duplicates in a set, in order of position.
 
@@ -84,6 +85,7 @@ def find_duplicates(
         images: Any set; pixels are compared after its window.
         max_hash_distance: How many of the 64 bits may differ.
         min_correlation: Least correlation of the aligned thumbnails.
+        mirrored: Whether to look for mirror images too; wrong where sides are classes.
 
     Raises:
         ParameterError: If the thresholds make nearly everything a duplicate.
@@ -96,7 +98,8 @@ def find_duplicates(
         if original != position:
             pairs.append(Pair(original, position, "exact", 1.0))
     originals = np.fromiter(first_of.values(), np.int64, len(first_of))
-    for first, second, correlation in _near(prints, originals, max_hash_distance, min_correlation):
+    candidates = _candidates(prints, originals, max_hash_distance, mirrored=mirrored)
+    for first, second, correlation in _confirmed(prints, candidates, min_correlation):
         pairs.append(Pair(first, second, "near", correlation))
         if len(pairs) > PAIRS_PER_IMAGE * len(images):
             raise ParameterError(
@@ -180,11 +183,32 @@ def table(images: ImageSet, pairs: Sequence[Pair]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _near(
-    prints: Fingerprints, originals: NDArray[np.int64], max_distance: int, min_correlation: float
+def _candidates(
+    prints: Fingerprints, originals: NDArray[np.int64], max_distance: int, *, mirrored: bool
+) -> Iterator[Candidates]:
+    """Yield pairs of `originals`, each once, whose hashes are alike, in small batches."""
+    ways = [(prints.hashes, False), *([(prints.mirrored, True)] if mirrored else [])]
+    for top in range(0, len(originals), _ROWS_AT_ONCE):
+        rows_here = originals[top : top + _ROWS_AT_ONCE]
+        for left in range(top, len(originals), _COLUMNS_AT_ONCE):
+            columns_here = originals[left : left + _COLUMNS_AT_ONCE]
+            nearest = np.full((len(rows_here), len(columns_here)), max_distance + 1, np.uint8)
+            for hashes, flip in ways:
+                distance = np.bitwise_count(prints.hashes[rows_here, None] ^ hashes[columns_here])
+                rows, columns = np.nonzero(distance < nearest)
+                np.minimum(nearest, distance, out=nearest)
+                once = rows + top < columns + left
+                rows, columns = rows_here[rows[once]], columns_here[columns[once]]
+                for start in range(0, len(rows), _IMAGES_AT_ONCE):
+                    batch = slice(start, start + _IMAGES_AT_ONCE)
+                    yield rows[batch], columns[batch], flip
+
+
+def _confirmed(
+    prints: Fingerprints, candidates: Iterable[Candidates], min_correlation: float
 ) -> Iterator[tuple[int, int, float]]:
-    """Yield pairs of `originals` that are alike, with their correlation."""
-    for rows, columns, flip in _candidates(prints, originals, max_distance):
+    """Yield the candidates whose thumbnails correlate, with the correlation."""
+    for rows, columns, flip in candidates:
         seconds = prints.thumbnails[columns]
         if flip:
             seconds = np.flip(seconds, prints.mirror_axis + 1)
@@ -192,28 +216,6 @@ def _near(
         for row, column, value in zip(rows, columns, correlation, strict=True):
             if value >= min_correlation:
                 yield int(row), int(column), float(value)
-
-
-def _candidates(
-    prints: Fingerprints, originals: NDArray[np.int64], max_distance: int
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], bool]]:
-    """Yield (rows, columns, mirrored) with row < column and hashes alike, in small batches."""
-    hashes, mirrored = prints.hashes[originals], prints.mirrored[originals]
-    for top in range(0, len(originals), _ROWS_AT_ONCE):
-        for left in range(top, len(originals), _COLUMNS_AT_ONCE):
-            one = hashes[top : top + _ROWS_AT_ONCE, None]
-            across = slice(left, left + _COLUMNS_AT_ONCE)
-            as_it_is = np.bitwise_count(one ^ hashes[None, across])
-            flipped = np.bitwise_count(one ^ mirrored[None, across])
-            # One pair is tried one way only: the way in which its hashes are nearer.
-            for distance, other, flip in ((as_it_is, flipped, False), (flipped, as_it_is, True)):
-                better = distance < other if flip else distance <= other
-                rows, columns = np.nonzero((distance <= max_distance) & better)
-                rows, columns = rows + top, columns + left
-                rows, columns = rows[rows < columns], columns[rows < columns]
-                for start in range(0, len(rows), _IMAGES_AT_ONCE):
-                    batch = slice(start, start + _IMAGES_AT_ONCE)
-                    yield originals[rows[batch]], originals[columns[batch]], flip
 
 
 def aligned_correlation(

@@ -5,13 +5,13 @@ Reads data/images; writes data/duplicates.csv and data/splits.csv.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from pipeline import duplicates, partition, splits, tracking
 from pipeline.config import Params, Split
@@ -20,8 +20,6 @@ from pipeline.imageset import ImageSet
 from pipeline.partition import Images
 from pipeline.seeding import numpy_rng
 from pipeline.splits import Splits, fold_name
-
-logger = logging.getLogger(__name__)
 
 
 def run(params: Params, root: Path, tracker: tracking.Run) -> None:
@@ -46,7 +44,7 @@ def run(params: Params, root: Path, tracker: tracking.Run) -> None:
     Splits.open(root / "data/splits.csv")
     figures = count(table, pairs, _contradicting(images, pairs))
     tracker.metrics(figures)
-    logger.info("%s", describe(images, table, figures))
+    tqdm.write(describe(images, table, figures))
 
 
 def divide(images: ImageSet, pairs: list[Pair], params: Params) -> pd.DataFrame:
@@ -116,6 +114,7 @@ def _find(images: ImageSet, options: Split) -> list[Pair]:
         images,
         max_hash_distance=options.duplicates.max_hash_distance,
         min_correlation=options.duplicates.min_correlation,
+        mirrored=options.duplicates.mirrored,
     )
 
 

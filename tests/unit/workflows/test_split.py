@@ -1,0 +1,234 @@
+"""The stage split: planted leaks are caught, and the same seed gives the same bytes."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from pipeline.config import Params, parse
+from pipeline.errors import ParameterError
+from pipeline.imageset import ImageSetWriter, Meta
+from pipeline.splits import Splits
+from pipeline.tracking import NullRun
+from pipeline.workflows import split
+
+
+class Heard(NullRun):
+    """A run that keeps the figures."""
+
+    def __init__(self):
+        self.figures = {}
+
+    def metrics(self, values, step=None):
+        """Keep them."""
+        self.figures.update(values)
+
+
+def params(seed=1, **values) -> Params:
+    """Parameters with a section `split`."""
+    arm = {"recipe": "real", "images": "data/augmented"}
+    return parse(
+        {
+            "seed": seed,
+            "ingest": {"source": "phantom"},
+            "classify": {"arms": {"real": arm}},
+            "split": values,
+        }
+    )
+
+
+def pictures(count, seed=0):
+    """Smooth random pictures, each a scene of its own."""
+    rng = np.random.default_rng(seed)
+    for _ in range(count):
+        smooth = gaussian_filter(rng.standard_normal((48, 48)), 3.0)
+        yield np.clip(128 + smooth * 45 / smooth.std(), 0, 255)
+
+
+def project(tmp_path, images=None, *, patients=None, labels=None, parts=None):
+    """A project whose data/images holds 60 images of two classes, or the given ones."""
+    images = list(pictures(60)) if images is None else images
+    labels = labels or ["ab"[number % 2] for number in range(len(images))]
+    meta = Meta(("a", "b"), ("grey",), "grey level", (0, 255))
+    writer = ImageSetWriter(
+        tmp_path / "data/images", meta, capacity=len(images), shape=(1, 48, 48), dtype=np.uint8
+    )
+    with writer:
+        for number, image in enumerate(images):
+            writer.add(
+                np.rint(image)[None],
+                image_id=f"i{number:05d}",
+                label=labels[number],
+                patient_id=patients[number] if patients else f"p{number:04d}",
+                origin="real",
+                attributes={"official_part": parts[number]} if parts else None,
+            )
+    return tmp_path
+
+
+def parts_of(root, *numbers):
+    """The parts of some images in each fold: a list of sets."""
+    frame = pd.read_csv(root / "data/splits.csv")
+    names = [f"i{number:05d}" for number in numbers]
+    chosen = frame[frame["image_id"].isin(names)]
+    return [set(rows["part"]) for _, rows in chosen.groupby(["repeat", "fold"])]
+
+
+class TestPlantedLeaks:
+    """What would leak from training into test is kept on one side."""
+
+    def test_a_patient_is_never_divided(self, tmp_path):
+        """The images of each of 15 patients share a part in every fold."""
+        patients = [f"p{number % 15:04d}" for number in range(60)]
+        root = project(tmp_path, patients=patients)
+        split.run(params(folds=3, repeats=2), root, NullRun())
+        for patient in range(15):
+            for found in parts_of(root, *range(patient, 60, 15)):
+                assert len(found) == 1
+
+    def test_a_copied_patient_under_another_name_is_never_divided(self, tmp_path):
+        """All images of a patient entered twice under two names share a part in every fold."""
+        images = list(pictures(60))
+        patients = [f"p{number // 4:04d}" for number in range(60)]
+        copied = [images[number] for number in range(8, 12)]
+        labels = ["ab"[number // 4 % 2] for number in range(60)] + ["a"] * 4
+        root = project(
+            tmp_path, [*images, *copied], patients=[*patients, *["p9999"] * 4], labels=labels
+        )
+        split.run(params(folds=3, repeats=4, val_share=0.3), root, NullRun())
+        for found in parts_of(root, 8, 9, 10, 11, 60, 61, 62, 63):
+            assert len(found) == 1
+
+    def test_a_pixel_identical_image_is_never_divided(self, tmp_path):
+        """Five images entered twice under other names share a part with their originals."""
+        images = list(pictures(60))
+        labels = ["ab"[number % 2] for number in range(60)]
+        root = project(tmp_path, images + images[:5], labels=labels + labels[:5])
+        heard = Heard()
+        split.run(params(folds=3, repeats=4), root, heard)
+        for number in range(5):
+            for found in parts_of(root, number, 60 + number):
+                assert len(found) == 1
+        assert heard.figures["exact_pairs"] == 5
+
+    def test_without_the_search_they_would_be_divided(self, tmp_path):
+        """Of five copies in twelve folds some lie apart if duplicates are not looked for."""
+        images = list(pictures(60))
+        labels = ["ab"[number % 2] for number in range(60)]
+        root = project(tmp_path, images + images[:5], labels=labels + labels[:5])
+        split.run(params(folds=3, repeats=4, duplicates={"enabled": False}), root, NullRun())
+        apart = [len(f) > 1 for number in range(5) for f in parts_of(root, number, 60 + number)]
+        assert any(apart)
+
+    def test_official_parts_lose_the_training_side(self, tmp_path):
+        """A test image that also lies in train is taken out of train, and test is as published."""
+        images = list(pictures(60))
+        images[0] = images[59]
+        parts = ["train"] * 30 + ["val"] * 12 + ["test"] * 18
+        labels = ["ab"[number % 2] for number in range(60)]
+        labels[0] = labels[59]
+        root = project(tmp_path, images, labels=labels, parts=parts)
+        heard = Heard()
+        split.run(params(scheme="official"), root, heard)
+        splits = Splits.open(root / "data/splits.csv")
+        assert splits.ids(0, 0, "excluded") == {"i00000"}
+        assert len(splits.ids(0, 0, "test")) == 18
+        assert heard.figures["excluded_images"] == 1
+
+
+class TestContradictingLabels:
+    """One picture under two labels."""
+
+    @pytest.fixture
+    def root(self, tmp_path):
+        """60 images, of which the last equals the first under the other label."""
+        images = list(pictures(60))
+        images[59] = images[0]
+        return project(tmp_path, images)
+
+    def test_they_are_excluded(self, root):
+        """Excluded, both are in no part of any fold, and all others are used."""
+        heard = Heard()
+        split.run(params(folds=3), root, heard)
+        assert parts_of(root, 0, 59) == [{"excluded"}] * 3
+        assert heard.figures["contradicting_images"] == 2
+        assert heard.figures["excluded_images"] == 2
+        table = pd.read_csv(root / "data/duplicates.csv")
+        assert table["labels_agree"].tolist() == [0]
+
+    def test_they_are_kept_together(self, root):
+        """Kept, both are used, on one side."""
+        choice = {"contradicting": "keep_together"}
+        split.run(params(folds=3, duplicates=choice), root, NullRun())
+        for found in parts_of(root, 0, 59):
+            assert len(found) == 1
+            assert found != {"excluded"}
+
+
+class TestSchemes:
+    """What each scheme writes."""
+
+    def test_kfold_tests_each_image_once_a_repeat(self, tmp_path):
+        """Three folds, two repeats: every image is tested twice, in different company."""
+        root = project(tmp_path)
+        split.run(params(folds=3, repeats=2), root, NullRun())
+        frame = pd.read_csv(root / "data/splits.csv")
+        tested = frame[frame["part"].eq("test")]
+        assert tested.groupby(["image_id", "repeat"]).size().eq(1).all()
+        assert len(tested) == 120
+        first, second = (
+            set(tested[tested["repeat"].eq(n) & tested["fold"].eq(0)].image_id) for n in (0, 1)
+        )
+        assert first != second
+
+    def test_holdout_is_one_fold(self, tmp_path):
+        """Hold-out writes the single fold r0f0."""
+        root = project(tmp_path)
+        split.run(params(scheme="holdout", test_share=0.3), root, NullRun())
+        assert Splits.open(root / "data/splits.csv").folds() == [(0, 0)]
+        assert len(Splits.open(root / "data/splits.csv").ids(0, 0, "test")) == 18
+
+    def test_train_patients_are_nested(self, tmp_path):
+        """10 training groups are among 20, and validation and test do not move."""
+        before, held = set(), None
+        for count in (10, 20):
+            root = project(tmp_path / str(count))
+            split.run(params(scheme="holdout", train_patients=count), root, NullRun())
+            splits = Splits.open(root / "data/splits.csv")
+            train = splits.ids(0, 0, "train")
+            assert len(train) == count
+            assert before <= train
+            assert held in (None, (splits.ids(0, 0, "val"), splits.ids(0, 0, "test")))
+            before, held = train, (splits.ids(0, 0, "val"), splits.ids(0, 0, "test"))
+
+    def test_official_needs_a_source_with_parts(self, tmp_path):
+        """A set without the column official_part cannot be split officially."""
+        with pytest.raises(ParameterError, match=r"split\.scheme"):
+            split.run(params(scheme="official"), project(tmp_path), NullRun())
+
+    def test_repeats_are_for_kfold(self):
+        """Repeating a hold-out is refused when parameters are read."""
+        with pytest.raises(ParameterError, match="split"):
+            params(scheme="holdout", repeats=2)
+
+
+class TestFiles:
+    """What is written."""
+
+    def test_the_same_seed_gives_the_same_bytes(self, tmp_path):
+        """Both files are equal byte for byte under one seed, and splits differ under another."""
+        contents = []
+        for name, seed in (("one", 1), ("two", 1), ("three", 2)):
+            root = project(tmp_path / name)
+            split.run(params(seed=seed), root, NullRun())
+            files = ("data/splits.csv", "data/duplicates.csv")
+            contents.append([(root / file).read_bytes() for file in files])
+        assert contents[0] == contents[1]
+        assert contents[0][0] != contents[2][0]
+
+    def test_the_terminal_gets_counts(self, tmp_path, capsys):
+        """A short table by fold, part and class is printed."""
+        split.run(params(folds=2), project(tmp_path), NullRun())
+        told = capsys.readouterr().out
+        assert told.startswith("60 images in 60 groups; 0 exact and 0 near duplicates")
+        assert "r0f1 train" in told
