@@ -103,11 +103,11 @@ class Augment(Section):
 
     copies: Count = 4
     max_gib: Positive = 8.0
-    rotation_degrees: NotNegative | tuple[NotNegative, ...] = 20.0
+    rotation_degrees: NotNegative | tuple[NotNegative, ...] = 180.0
     flip: bool | tuple[int, ...] = True
     translation: Share = 0.08
     scale: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
-    elastic: NotNegative = 0.02
+    elastic: NotNegative = 0.03
     brightness: NotNegative = 0.05
     contrast: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
     gamma: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
@@ -233,7 +233,8 @@ def load(path: Path | str = "params.yaml") -> Params:
 
 def parse(values: Mapping[str, Any]) -> Params:
     """Check parameters that were already read; see `load`."""
-    return _validated(Params, values, "")
+    params: Params = _validated(Params, values, "")
+    return params
 
 
 def check_everything(params: Params) -> None:

@@ -66,7 +66,8 @@ class Meta:
         """Map stored values to model input in [-1, 1], clipping at the window."""
         low, high = self.window
         scaled = (stored.astype(np.float32) - low) * (2.0 / (high - low)) - 1.0
-        return np.clip(scaled, -1.0, 1.0).astype(np.float32, copy=False)
+        clipped: NDArray[np.float32] = np.clip(scaled, -1.0, 1.0, dtype=np.float32)
+        return clipped
 
     def unscale(self, scaled: ArrayLike, dtype: np.dtype[Any]) -> NDArray[Any]:
         """Map model output in [-1, 1] back to stored values, rounding integer types."""
@@ -164,7 +165,7 @@ class ImageSet:
     def labels(self) -> NDArray[np.int64]:
         """(N,) class indices into `meta.classes`."""
         position = {name: index for index, name in enumerate(self.meta.classes)}
-        return self.manifest["label"].map(position).to_numpy(np.int64)
+        return np.asarray(self.manifest["label"].map(position), np.int64)
 
     def take(self, rows: ArrayLike) -> ImageSet:
         """View some rows, given as positions or as a boolean mask, in the given order."""
@@ -181,7 +182,7 @@ class ImageSet:
 
     def stored(self, rows: ArrayLike | slice = slice(None)) -> NDArray[Any]:
         """Read images in their stored unit, (n, C, *spatial)."""
-        return np.asarray(self._images[self._rows[rows]])
+        return np.asarray(self._images[self._at(rows)])
 
     def scaled(self, rows: ArrayLike | slice = slice(None)) -> NDArray[np.float32]:
         """Read images as model input, (n, C, *spatial) float32 in [-1, 1]."""
@@ -195,7 +196,15 @@ class ImageSet:
         """
         if self._masks is None:
             raise DataError(self.root, "has no masks.npy, but masks were asked for")
-        return np.asarray(self._masks[self._rows[rows]])
+        return np.asarray(self._masks[self._at(rows)])
+
+    def _at(self, rows: ArrayLike | slice) -> NDArray[np.int64]:
+        """Where rows of this view lie in the files."""
+        if isinstance(rows, slice):
+            return self._rows[rows]
+        chosen = np.asarray(rows)
+        positions = np.flatnonzero(chosen) if chosen.dtype == bool else chosen.astype(np.int64)
+        return self._rows[positions]
 
 
 class ImageSetWriter:
@@ -352,7 +361,7 @@ def _read_meta(path: Path) -> Meta:
 def _read_manifest(path: Path, meta: Meta) -> pd.DataFrame:
     if not path.exists():
         raise DataError(path, "is missing: the set is incomplete; run the stage that makes it")
-    manifest = pd.read_csv(path, dtype={name: str for name in _TEXT}, keep_default_na=False)
+    manifest = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str), keep_default_na=False)
     missing = [name for name in COLUMNS if name not in manifest]
     if missing:
         raise DataError(path, f"lacks the columns {', '.join(missing)}")

@@ -51,8 +51,8 @@ class StageEntry:
         return self.name.partition("@")[2]
 
 
-def read(path: Path) -> list[StageEntry]:
-    """Read all entries of a dvc.lock; none if there is no such file."""
+def read(path: Path, stage: str = "") -> list[StageEntry]:
+    """Read the entries of a dvc.lock, or those of one stage; none if there is no such file."""
     if not path.exists():
         return []
     stages: Mapping[str, Any] = (YAML(typ="safe").load(path) or {}).get("stages", {})
@@ -65,6 +65,7 @@ def read(path: Path) -> list[StageEntry]:
             outputs=_hashes(entry.get("outs", ())),
         )
         for name, entry in stages.items()
+        if stage in ("", name.partition("@")[0])
     ]
 
 

@@ -17,22 +17,25 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, get_args
 
 from pipeline import lockfile
 from pipeline.compute import project_root
-from pipeline.config import Params
+from pipeline.config import MetricName, Params
 from pipeline.lockfile import StageEntry
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Metric
-    from mlflow.entities import Run as StoredRun
 
 Arguments = ParamSpec("Arguments")
+CLASSIFIER_TAGS = ("augmentation", "repeat", "fold", "seed")
+DATA = "data/"
 FLUSH_SECONDS = 5.0
 LONGEST_VALUE = 500
+METRIC_NAMES = get_args(MetricName)
 # Stages that are long, or that end in what people compare, log while they run; `sync` logs the
 # others, which would spend longer importing mlflow than working.
 LIVE_STAGES = ("train_gan", "classify", "compare")
@@ -218,22 +221,35 @@ class Store:
             self.client: MlflowClient = MlflowClient(tracking_uri=uri)
             self.experiment = _experiment(self.client, experiment, root)
 
-    def find(self, key: str, statuses: Sequence[str] = ("FINISHED",)) -> StoredRun | None:
-        """The newest run of a stage key with one of the statuses."""
-        query = f"tags.stage_key = '{key}'"
+    def find(self, entry: StageEntry, statuses: Sequence[str] = ("FINISHED",)) -> MlflowRun | None:
+        """The newest run of a stage with one of the statuses."""
+        # Children carry the key of the stage that they show a part of, and no DVC_STAGE.
+        query = f"tags.stage_key = '{entry.key}' AND tags.DVC_STAGE = '{entry.name}'"
         runs = self.client.search_runs([self.experiment], query, order_by=["start_time DESC"])
-        return next((run for run in runs if run.info.status in statuses), None)
+        found = next((run.info.run_id for run in runs if run.info.status in statuses), None)
+        return None if found is None else MlflowRun(self, entry, found)
 
     def start(self, entry: StageEntry, more: Mapping[str, str]) -> MlflowRun:
         """Begin the run of a stage, or take up the one that a killed process left."""
-        left = self.find(entry.key, ("RUNNING", "KILLED"))
-        if left is not None:
-            self.client.update_run(left.info.run_id, status="RUNNING")
-            return MlflowRun(self, entry, left.info.run_id)
-        run = self.client.create_run(
-            self.experiment, tags={**describe(entry), **more}, run_name=entry.name
-        )
-        return MlflowRun(self, entry, run.info.run_id)
+        tags = {**describe(entry), **more}
+        run = self.find(entry, ("RUNNING", "KILLED"))
+        if run is not None:
+            self.client.update_run(run.run_id, status="RUNNING")
+            run.tags(tags)
+            return run
+        created = self.client.create_run(self.experiment, tags=tags, run_name=entry.name)
+        run = MlflowRun(self, entry, created.info.run_id)
+        run.parameters(chosen(entry))
+        for path in entry.dependencies:
+            if path.startswith(DATA):
+                run.dataset(path.removeprefix(DATA), Path(path), entry.stage)
+        return run
+
+    def children(self, run: MlflowRun) -> list[dict[str, str]]:
+        """The tags of each run below a run."""
+        query = f"tags.mlflow.parentRunId = '{run.run_id}'"
+        found = self.client.search_runs([self.experiment], query, max_results=10_000)
+        return [dict(child.data.tags) for child in found]
 
 
 def store_uri(root: Path) -> str:
@@ -260,8 +276,7 @@ def running(params: Params) -> Iterator[Run]:
     if params.tracking.enabled and name.partition("@")[0] in LIVE_STAGES:
         try:
             entry = lockfile.running(name, Path.cwd())
-            run = open_store(params).start(entry, _circumstances())
-            run.parameters(chosen(entry))
+            run = open_store(params).start(entry, circumstances())
         except Exception as error:
             _tell(error)
     if run is None:
@@ -293,7 +308,44 @@ def chosen(entry: StageEntry) -> dict[str, object]:
     return {name: value for name, value in _flat(merged) if name != "ingest.path"}
 
 
-def _circumstances() -> dict[str, str]:
+def show_comparison(
+    run: Run,
+    result: Mapping[str, Any],
+    params: Params,
+    root: Path,
+    shown: Sequence[Mapping[str, str]] = (),
+) -> None:
+    """Show a comparison: a figure per arm and contrast, plots, and a child per classifier.
+
+    Args:
+        run: The comparison's own run.
+        result: The content of metrics/comparison.json.
+        params: For the family that an arm's images come from.
+        root: The project's root.
+        shown: Tags of the children that are there already.
+    """
+    for arm, figures in result["arms"].items():
+        run.metrics(_finite({f"{arm}/{key}": figures[key]["mean"] for key in METRIC_NAMES}))
+    for row in result["contrasts"]:
+        name = f"{row['arm']} minus {row['against']}/{row['metric']}"
+        run.metrics(_finite({name: row["difference"]}))
+    run.artifact(root / "metrics/comparison.json")
+    run.artifact(root / "plots/compare", "plots")
+    keys = {entry.item: entry.key for entry in lockfile.read(root / "dvc.lock", "classify")}
+    there = {tuple(tags.get(name) for name in CLASSIFIER_TAGS) for tags in shown}
+    for row in result["runs"]:
+        tags = {"augmentation": row["arm"], **{name: row[name] for name in CLASSIFIER_TAGS[1:]}}
+        if tuple(str(value) for value in tags.values()) in there:
+            continue
+        directory, _, family = params.classify.arms[row["arm"]].images.rpartition("/")
+        more = {"family": family} if directory == "data/synthetic" else {}
+        more["stage_key"] = keys.get(row["arm"], "")
+        name = f"{row['arm']} r{row['repeat']}f{row['fold']}s{row['seed']}"
+        run.child(name, tags | more, _finite(row["metrics"]))
+
+
+def circumstances() -> dict[str, str]:
+    """The tags that say in which state of the repository, and in which experiment, a run ran."""
     tags = {"git_revision": _git_revision()}
     for name in ("DVC_EXP_NAME", "DVC_EXP_BASELINE_REV"):
         if os.environ.get(name):
@@ -314,6 +366,10 @@ def _experiment(client: MlflowClient, name: str, root: Path) -> str:
     local = not os.environ.get("MLFLOW_TRACKING_URI")
     location = (root / "mlartifacts").as_uri() if local else None
     return str(client.create_experiment(name, artifact_location=location))
+
+
+def _finite(values: Mapping[str, float | None]) -> dict[str, float]:
+    return {key: value for key, value in values.items() if value is not None and isfinite(value)}
 
 
 def _metrics(values: Mapping[str, float], step: int) -> list[Metric]:

@@ -1,0 +1,205 @@
+"""Changes to params.yaml on a person's behalf, in place and with its comments kept.
+
+What was changed is checked whole before it is written, so that a wrong change leaves the file as
+it was.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import YAMLError
+
+from pipeline import config
+from pipeline.errors import DataError, ParameterError, choose_one_of
+
+SYNTHETIC = "data/synthetic"
+# A preset replaces these whole: what an earlier one said there means nothing to it.
+REPLACED = frozenset({"ingest.options", "classify.arms", "classify.options", "synthesize.counts"})
+
+
+def presets(root: Path) -> dict[str, Path]:
+    """The presets by name."""
+    return {path.stem: path for path in sorted((root / "presets").glob("*.yaml"))}
+
+
+def use_preset(root: Path, name: str, data_path: str | None = None) -> list[str]:
+    """Merge a preset into params.yaml.
+
+    Args:
+        root: The project's root.
+        name: A file in presets/, without its ending.
+        data_path: Becomes `ingest.path`: relative inside the project, else absolute, so that
+            `dvc exp run --temp` finds it from its own directory.
+
+    Returns:
+        A line for each parameter that changed.
+
+    Raises:
+        ParameterError: If there is no such preset, or the result would be wrong.
+        DataError: If a file is not YAML or `data_path` is no directory.
+    """
+    known = presets(root)
+    if name not in known:
+        raise ParameterError("PRESET", choose_one_of(name, known))
+    values, overlay = _read(root / "params.yaml"), _read(known[name])
+    changes = merge(values, overlay)
+    if data_path is not None:
+        changes += merge(values, {"ingest": {"path": _data_path(root, data_path)}})
+    _write_checked(root / "params.yaml", values)
+    return changes
+
+
+def set_families(root: Path, families: Sequence[str]) -> list[str]:
+    """Train these GAN families and no others, and let the arms follow.
+
+    The first family is the headline: arms that bear no family's name in their own follow it. Each
+    further family gets an arm `classical+synthetic-<family>` unless an arm uses it already; an arm
+    `...-<family>` goes with its family. Options stay, for the day the family comes back.
+
+    Returns:
+        A line for each parameter that changed.
+
+    Raises:
+        ParameterError: If a family is unknown or the result would be wrong.
+    """
+    path = root / "params.yaml"
+    values = _read(path)
+    chosen = list(dict.fromkeys(families))
+    section = values["train_gan"]
+    changes = merge(section, {"families": chosen}, "train_gan.")
+    for family in chosen:
+        if family not in section["options"]:
+            section["options"][family] = _flow({})
+            changes.append(f"train_gan.options.{family}: new, with its defaults")
+    changes += _follow(values["classify"]["arms"], chosen, values["compare"]["baseline"])
+    _write_checked(path, values)
+    return changes
+
+
+def merge(values: Any, overlay: Mapping[str, Any], place: str = "") -> list[str]:
+    """Put an overlay's values into a mapping, in place; tells what changed."""
+    changes = []
+    for name, new in overlay.items():
+        where = f"{place}{name}"
+        old = values.get(name)
+        if isinstance(new, Mapping) and isinstance(old, Mapping) and where not in REPLACED:
+            changes += merge(old, new, f"{where}.")
+        elif name not in values or old != new:
+            changes.append(f"{where}: {_shown(old)} -> {_shown(new)}")
+            values[name] = _styled(new)
+    return changes
+
+
+def _follow(arms: CommentedMap, families: Sequence[str], baseline: str) -> list[str]:
+    changes = []
+    for name, arm in list(arms.items()):
+        directory, _, family = arm["images"].rpartition("/")
+        if directory != SYNTHETIC or family in families:
+            continue
+        if name.endswith(f"-{family}") and name != baseline:
+            _remove(arms, name)
+            changes.append(f"classify.arms.{name}: removed")
+        else:
+            arm["images"] = f"{SYNTHETIC}/{families[0]}"
+            changes.append(f"classify.arms.{name}.images: {arm['images']}")
+    used = {arm["images"] for arm in arms.values()}
+    for family in families:
+        images, name = f"{SYNTHETIC}/{family}", f"classical+synthetic-{family}"
+        if images not in used:
+            _append(arms, name, _flow({"recipe": "classical_synthetic", "images": images}))
+            changes.append(f"classify.arms.{name}: new")
+    return changes
+
+
+def _remove(mapping: CommentedMap, name: str) -> None:
+    """Delete a key; the blank line or comment after it stays, with the key before it."""
+    keys = list(mapping)
+    position = keys.index(name)
+    comment = mapping.ca.items.pop(name, None)
+    del mapping[name]
+    if comment is not None and position == len(keys) - 1 and position > 0:
+        mapping.ca.items[keys[position - 1]] = comment
+
+
+def _append(mapping: CommentedMap, name: str, value: Any) -> None:
+    """Add a key at the end; the blank line or comment after the last one stays after it."""
+    last = next(reversed(mapping), None)
+    comment = mapping.ca.items.pop(last, None)
+    mapping[name] = value
+    if comment is not None:
+        mapping.ca.items[name] = comment
+
+
+def _data_path(root: Path, given: str) -> str:
+    path = Path(given).expanduser()
+    if not path.exists():
+        raise DataError("DATA_PATH", "there is no such file or directory; check its spelling")
+    absolute, inside = path.resolve(), root.resolve()
+    if absolute.is_relative_to(inside):
+        return absolute.relative_to(inside).as_posix()
+    return absolute.as_posix()
+
+
+def _yaml() -> YAML:
+    yaml = YAML()
+    yaml.width = 4096
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.preserve_quotes = True
+    yaml.representer.add_representer(
+        type(None),
+        lambda representer, _: representer.represent_scalar("tag:yaml.org,2002:null", "null"),
+    )
+    return yaml
+
+
+def _read(path: Path) -> Any:
+    if not path.exists():
+        raise DataError(path.name, "is missing; run from the project's root")
+    try:
+        values = _yaml().load(path)
+    except YAMLError as error:
+        raise DataError(path.name, f"is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(values, Mapping):
+        raise DataError(path.name, "holds no parameters")
+    return values
+
+
+def _write_checked(path: Path, values: Any) -> None:
+    text = io.StringIO()
+    _yaml().dump(values, text)
+    plain = YAML(typ="safe").load(text.getvalue())
+    config.check_everything(config.parse(plain))
+    beside = path.with_name(f".{path.name}.new")
+    beside.write_text(text.getvalue(), encoding="utf-8")
+    beside.replace(path)
+
+
+def _styled(value: Any) -> Any:
+    """Write lists and the innermost mappings on one line, as params.yaml does."""
+    if isinstance(value, Mapping):
+        if any(isinstance(item, Mapping) for item in value.values()):
+            return CommentedMap((name, _styled(item)) for name, item in value.items())
+        return _flow(value)
+    if isinstance(value, list | tuple):
+        sequence = CommentedSeq(value)
+        sequence.fa.set_flow_style()
+        return sequence
+    return value
+
+
+def _flow(values: Mapping[str, Any]) -> CommentedMap:
+    mapping = CommentedMap(values)
+    mapping.fa.set_flow_style()
+    return mapping
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(str(name) for name in value) + "}"
+    return str(list(value)) if isinstance(value, list | tuple) else str(value)

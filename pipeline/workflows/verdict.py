@@ -1,0 +1,100 @@
+"""The result in the terminal: the table of arms, the verdicts, and where to look."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.errors import DataError
+from pipeline.report import wording
+
+SHOWN = ("auc", "sensitivity", "specificity", "accuracy")
+COLOURS = {"helps": "green", "harms": "red", "no evidence": "yellow"}
+
+
+def run(root: Path, console: Console | None = None) -> None:
+    """Print what metrics/comparison.json says.
+
+    Args:
+        root: The project's root.
+        console: Where to print; the terminal unless given.
+
+    Raises:
+        DataError: If there is no comparison yet, or it is not readable.
+    """
+    path = root / "metrics/comparison.json"
+    if not path.exists():
+        raise DataError(path, "is missing; run `dvc repro` first")
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+        page = render(result)
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(path, f"is not a comparison ({error}); run `dvc repro` again") from error
+    # Where there is no terminal, e.g. in a log file, a table that fits 80 columns would wrap.
+    width = shutil.get_terminal_size((110, 40)).columns
+    (console or Console(width=max(width, 80), highlight=False)).print(page)
+
+
+def render(result: Mapping[str, Any]) -> RenderableType:
+    """Lay out the content of comparison.json."""
+    parts: list[RenderableType] = [_table(result), Text(_units(result), style="dim"), Text()]
+    parts += [
+        Text("\N{BULLET} " + row["sentence"], style=COLOURS[row["verdict"]])
+        for row in result["contrasts"]
+    ]
+    if result.get("demonstration"):
+        warning = wording.size_warning(result["demonstration_reasons"])
+        parts += [Text(), Text(warning, style="bold")]
+    if result.get("note"):
+        parts.append(Text(result["note"], style="bold"))
+    parts += [Text(), Text(_where(), style="dim")]
+    return Group(*parts)
+
+
+def _table(result: Mapping[str, Any]) -> Table:
+    primary = result["primary"]
+    metrics = [primary, *(name for name in SHOWN if name != primary)]
+    table = Table(box=box.SIMPLE_HEAD, title="What each classifier was trained on, and how it did")
+    table.add_column("arm", no_wrap=True)
+    for name in metrics:
+        table.add_column(name.replace("_", " "), justify="right", no_wrap=True)
+    for arm in result.get("order", result["arms"]):
+        style = "bold" if arm == result["baseline"] else ""
+        figures = result["arms"][arm]
+        table.add_row(arm, *(_interval(figures[name]) for name in metrics), style=style)
+    share = f"{result['confidence']:.0%}"
+    table.caption = f"mean (low\N{EN DASH}high), {share} intervals; {result['baseline']} in bold"
+    return table
+
+
+def _interval(figure: Mapping[str, float | None]) -> str:
+    mean, low, high = (figure[key] for key in ("mean", "low", "high"))
+    if mean is None or low is None or high is None:
+        return "\N{EN DASH}"
+    return f"{mean:.3f} ({low:.3f}\N{EN DASH}{high:.3f})"
+
+
+def _units(result: Mapping[str, Any]) -> str:
+    units = result["units"]
+    counted = ", ".join(f"{units[name]} {name}" for name in ("patients", "images"))
+    runs = " x ".join(f"{units[name]} {name}" for name in ("repeats", "folds", "seeds"))
+    positive = result.get("positive_class")
+    ending = f"; sensitivity is for {positive}" if positive else ""
+    return (
+        f"Tested on {counted}; {runs}{ending}. {result['primary']} decides, fixed before running."
+    )
+
+
+def _where() -> str:
+    return (
+        "The page: report/index.html (make report). Every run: make ui. "
+        "Figures: metrics/comparison.json. Synthetic images: exports/"
+    )
