@@ -2,23 +2,42 @@
 
 A family owns its networks and what each phase minimises; `training.py` owns optimisers,
 averaging, precision, checkpoints, resume, previews, monitors and progress.
-To add a family: a file in families/ with a class that satisfies `Family` and a frozen `Options`,
-and one line in `registry.FAMILIES`; the contract tests run it. One family never imports another.
+To add a family: a file in families/ with a class that satisfies `Family` and an `Options` that
+extends `TrainingOptions`, and one line in `registry.FAMILIES`; the contract tests run it.
+One family never imports another.
+
+A family reaches its networks through `self.networks` only, since the loop samples from a copy of
+it with the averaged ones in their place; and whatever else must survive a resume (an adaptive
+probability, fitted statistics) is a buffer of one of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Annotated, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
+from pydantic import AfterValidator, Field
 from torch import Generator, Tensor, nn
 
-from pipeline.config import Section
+from pipeline.augment.differentiable import POLICIES
+from pipeline.config import Count, NotNegative, Positive, Section, Share
+from pipeline.errors import choose_one_of
 from pipeline.imageset import ImageSet
 
 Diet = Literal["plain", "labelled", "text", "paired", "unpaired", "low_high", "holes"]
+Decay = Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+def _known_policies(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if name not in POLICIES:
+            raise ValueError(choose_one_of(name, POLICIES))
+    return names
+
+
+Policies = Annotated[tuple[str, ...], AfterValidator(_known_policies)]
 
 
 @dataclass(frozen=True)
@@ -66,13 +85,11 @@ class Phase:
         name: Handed back to `Family.loss`.
         trains: The names of the networks that the step changes.
         repeats: Steps of this phase in a round, each on a fresh batch.
-        every: Rounds between two occurrences.
     """
 
     name: str
     trains: tuple[str, ...]
     repeats: int = 1
-    every: int = 1
 
 
 @dataclass(frozen=True)
@@ -90,19 +107,57 @@ class Report:
     fake_logits: Tensor | None = None
 
 
-class Family(Protocol):
-    """A kind of generative model."""
+class TrainingOptions(Section):
+    """What the loop needs to know to train any family; a family's options extend it.
 
-    Options: ClassVar[type[Section]]
+    Attributes:
+        steps: Rounds of all phases.
+        batch: Images a step.
+        copies: Train on the classical copies as well, not on the real images alone.
+        balanced: Draw classes equally often, so that the rare one is learnt too.
+        learning_rate: Adam's, for every network that `learning_rates` does not name.
+        learning_rates: By network, where it differs.
+        betas: Adam's, for gradient and squared gradient.
+        decay_from: Share of training after which learning rates go linearly to zero; 1 is never.
+        clip: Greatest gradient norm of a step; 0 does not clip.
+        ema: Longest decay of the weights' average, which is what samples; 0 is no average.
+    """
+
+    steps: Count = 1200
+    batch: Count = 32
+    copies: bool = True
+    balanced: bool = True
+    learning_rate: Positive = 2e-4
+    learning_rates: Mapping[str, Positive] = {}
+    betas: tuple[Decay, Decay] = (0.5, 0.999)
+    decay_from: Share = 1.0
+    clip: NotNegative = 0.0
+    ema: Decay = 0.998
+
+
+class Family(Protocol):
+    """A kind of generative model.
+
+    Attributes:
+        Options: What can be chosen in params.yaml, with defaults.
+        conditional: Whether one model knows all classes; if not, the workflow trains a model per
+            class on that class alone.
+        batches: What the family eats.
+        options: As it was built.
+        networks: Everything that is trained, averaged and saved.
+    """
+
+    Options: ClassVar[type[TrainingOptions]]
     conditional: ClassVar[bool]
     batches: ClassVar[Diet]
+    options: Any
     networks: nn.ModuleDict
 
     def __init__(self, shape: Shape, options: Any) -> None:
         """Build the networks."""
 
-    def phases(self, progress: float) -> Sequence[Phase]:
-        """The steps of a round, at a share of training done in [0, 1]."""
+    def phases(self, step: int) -> Sequence[Phase]:
+        """What round number `step` of `options.steps` consists of, counted from 0."""
 
     def loss(self, phase: str, batch: Batch, rng: Generator) -> Report:
         """What the phase minimises on a batch."""
@@ -111,6 +166,7 @@ class Family(Protocol):
         """Generate (N, C, *spatial) in [-1, 1], image i from generator i alone."""
 
 
+@runtime_checkable
 class Prepares(Protocol):
     """A family with something to fit before the first step (optional)."""
 
@@ -118,8 +174,9 @@ class Prepares(Protocol):
         """Fit closed forms or auxiliary networks on the training rows."""
 
 
+@runtime_checkable
 class FollowsSteps(Protocol):
     """A family that acts after an optimiser step (optional)."""
 
     def after_step(self, phase: str, report: Report) -> None:
-        """Clip weights, adapt augmentation and the like."""
+        """Clip weights, adapt augmentation and the like; state lives in buffers."""

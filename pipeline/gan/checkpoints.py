@@ -1,0 +1,113 @@
+"""Weights and half-done trainings on disk: safetensors only, nothing is ever unpickled.
+
+A training's whole state is flat: tensors by name, and a JSON document of facts. Files are written
+beside their place and renamed over it, so that a kill at any moment leaves the old or the new one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from pipeline.errors import DataError
+from pipeline.gan.family import Family, Shape
+from pipeline.registry import FAMILIES
+
+# One key only: safetensors writes several in an order that differs from process to process.
+_FACTS = "facts"
+
+
+def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    """Write tensors and facts, atomically and with the same bytes for the same content."""
+    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
+    save_file(whole, beside, metadata={_FACTS: json.dumps(facts, sort_keys=True)})
+    beside.replace(path)
+
+
+def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what `save` wrote.
+
+    Raises:
+        DataError: If the file is missing or is not one of ours.
+    """
+    if not path.exists():
+        raise DataError(path, "is missing; run the stage train_gan")
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts = json.loads((file.metadata() or {})[_FACTS])
+            return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118
+    except (SafetensorError, KeyError, ValueError, OSError) as error:
+        raise DataError(path, f"is damaged or of another kind ({error}); train again") from error
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Hold a directory of half-done work against other processes that want the same.
+
+    The lock lies beside the directory, so that the directory can be removed while it is held; the
+    system frees it when its holder is killed.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with FileLock(directory.with_name(directory.name + ".lock")):
+        yield
+
+
+def save_model(path: Path, family: Family, name: str, shape: Shape, facts: Any) -> None:
+    """Write a trained family, with what is needed to build it again.
+
+    Args:
+        path: A .safetensors file.
+        family: Holding the weights to keep.
+        name: Its registry name.
+        shape: What it was built for.
+        facts: More to keep, fit for JSON; must not differ between equal trainings.
+    """
+    options = family.options.model_dump(mode="json")
+    built = {"family": name, "shape": asdict(shape), "options": options}
+    save(path, family.networks.state_dict(), {**built, **facts})
+
+
+def load_model(path: Path) -> tuple[Family, dict[str, Any]]:
+    """Build a family again from its file, on the CPU and in evaluation mode, with its facts."""
+    weights, facts = load(path)
+    try:
+        kind = FAMILIES.load(facts["family"])
+        shape = Shape(**{**facts["shape"], "size": tuple(facts["shape"]["size"])})
+        family: Family = kind(shape, kind.Options.model_validate(facts["options"]))
+        family.networks.load_state_dict(weights)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(path, f"does not fit this version ({reason}); train again") from error
+    family.networks.eval().requires_grad_(False)
+    return family, facts
+
+
+def rng_tensors(generators: Mapping[str, torch.Generator]) -> dict[str, Tensor]:
+    """The states of generators, and of PyTorch's own that layers such as dropout draw from."""
+    states = {f"own.{name}": rng.get_state() for name, rng in generators.items()}
+    states["torch"] = torch.get_rng_state()
+    if torch.cuda.is_available():
+        states["cuda"] = torch.cuda.get_rng_state()
+    return states
+
+
+def restore_rngs(generators: Mapping[str, torch.Generator], states: Mapping[str, Tensor]) -> None:
+    """Put generators back to the states that `rng_tensors` took."""
+    for name, rng in generators.items():
+        rng.set_state(states[f"own.{name}"])
+    torch.set_rng_state(states["torch"])
+    if torch.cuda.is_available():
+        torch.cuda.set_rng_state(states["cuda"])

@@ -1,0 +1,111 @@
+"""What happened in a training: rows of figures, and what monitors made of them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from pipeline.gan.family import Report
+from pipeline.gan.monitors.monitor import Monitor
+
+Row = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a monitor noticed.
+
+    Args:
+        step: When.
+        monitor: Its registry name.
+        message: What is wrong and what to try.
+    """
+
+    step: int
+    monitor: str
+    message: str
+
+
+@dataclass
+class History:
+    """Rows of means since the row before, and findings.
+
+    Args:
+        rows: See `Monitor` for what they hold.
+        findings: At most one a monitor.
+    """
+
+    rows: list[Row] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    _sums: dict[str, Tensor] = field(default_factory=dict)
+    _counts: dict[str, int] = field(default_factory=dict)
+    _peaks: dict[str, float] = field(default_factory=dict)
+
+    def note(self, report: Report, norms: Mapping[str, float]) -> None:
+        """Take what one optimiser step found, and the gradient norms by network."""
+        for name, term in report.terms.items():
+            self._add(f"loss_{name}", term)
+        for name, norm in norms.items():
+            self._peaks[name] = max(self._peaks.get(name, 0.0), norm)
+        if report.real_logits is not None and report.fake_logits is not None:
+            self._add("d_real", report.real_logits.detach().sigmoid().mean())
+            self._add("d_fake", report.fake_logits.detach().sigmoid().mean())
+
+    def close_row(self, step: int, monitors: Mapping[str, Monitor]) -> Row:
+        """End a row at a step, let the monitors look, and return the row's figures."""
+        means = {name: float(total) / self._counts[name] for name, total in self._sums.items()}
+        peaks = {f"gradient_{name}": norm for name, norm in self._peaks.items()}
+        self.rows.append({"step": float(step), **means, **peaks})
+        self._sums, self._counts, self._peaks = {}, {}, {}
+        heard = {finding.monitor for finding in self.findings}
+        for name, monitor in monitors.items():
+            message = None if name in heard else monitor(self.rows)
+            if message is not None:
+                self.findings.append(Finding(step, name, message))
+        return {**means, **peaks}
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Tensors, and facts fit for JSON, from which `restored` makes an equal history."""
+        facts = {
+            "rows": self.rows,
+            "findings": [vars(finding) for finding in self.findings],
+            "counts": self._counts,
+            "peaks": self._peaks,
+        }
+        return self._sums, facts
+
+    @classmethod
+    def restored(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> History:
+        """Make again what gave this state."""
+        findings = [Finding(**values) for values in facts["findings"]]
+        return cls(facts["rows"], findings, dict(tensors), facts["counts"], facts["peaks"])
+
+    def _add(self, name: str, value: Tensor) -> None:
+        value = value.detach().float()
+        self._sums[name] = self._sums[name] + value if name in self._sums else value
+        self._counts[name] = self._counts.get(name, 0) + 1
+
+
+def write_rows(path: Path, rows: Sequence[Row]) -> None:
+    """Write rows as CSV, a column for every figure that any row has."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            writer.writerow(
+                {name: f"{value:.6g}" for name, value in row.items()} | {"step": int(row["step"])}
+            )
+
+
+def write_findings(path: Path, findings: Sequence[Finding]) -> None:
+    """Write findings as CSV; a header alone means that no monitor noticed anything."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, ["step", "monitor", "message"], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(vars(finding) for finding in findings)

@@ -1,0 +1,107 @@
+"""What the families' networks share: convolutions in 2D and 3D, and any image size.
+
+A network halves or doubles each axis a whole number of times. `Pyramid` plans this for any size:
+an axis that does not divide is padded by reflection before the discriminator's first layer, and
+what the generator makes too much of is cropped. An axis shorter than the others keeps its length
+at the finest levels, so that thin volumes work.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from pipeline.errors import ParameterError
+
+CONVOLUTIONS: Mapping[int, Callable[..., nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
+TRANSPOSED: Mapping[int, Callable[..., nn.Module]] = {
+    2: nn.ConvTranspose2d,
+    3: nn.ConvTranspose3d,
+}
+BATCH_NORMS: Mapping[int, Callable[..., nn.Module]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+SMALLEST_AXIS = 8
+_BASE = 4
+_KERNELS = {1: 3, 2: 4}
+
+
+@dataclass(frozen=True)
+class Pyramid:
+    """How a network steps between a coarse grid and images of one size.
+
+    Args:
+        size: *spatial of the images.
+        base: *spatial of the coarsest grid.
+        strides: Factors by axis of each level, from coarse to fine.
+    """
+
+    size: tuple[int, ...]
+    base: tuple[int, ...]
+    strides: tuple[tuple[int, ...], ...]
+
+    @classmethod
+    def of(cls, size: Sequence[int]) -> Pyramid:
+        """Plan the levels for a size, down to about four pixels along the longest axis.
+
+        Raises:
+            ParameterError: If an axis is too short.
+        """
+        if min(size) < SMALLEST_AXIS:
+            raise ParameterError(
+                "ingest.size",
+                f"got {list(size)}; a GAN needs at least {SMALLEST_AXIS} pixels along each axis",
+            )
+        halvings = [max(1, round(math.log2(axis / _BASE))) for axis in size]
+        levels = max(halvings)
+        strides = tuple(
+            tuple(2 if level < count else 1 for count in halvings) for level in range(levels)
+        )
+        base = tuple(-(-axis // 2**count) for axis, count in zip(size, halvings, strict=True))
+        return cls(tuple(size), base, strides)
+
+    @property
+    def padded(self) -> tuple[int, ...]:
+        """*spatial that the levels really make, at least `size`."""
+        factors = [math.prod(axis) for axis in zip(*self.strides, strict=True)]
+        return tuple(axis * factor for axis, factor in zip(self.base, factors, strict=True))
+
+    def pad(self, images: Tensor) -> Tensor:
+        """Grow (N, C, *size) to (N, C, *padded) by reflection, the odd pixel at the end."""
+        if self.padded == self.size:
+            return images
+        amounts: list[int] = []
+        for have, want in zip(reversed(self.size), reversed(self.padded), strict=True):
+            amounts += [(want - have) // 2, want - have - (want - have) // 2]
+        return pad(images, amounts, mode="reflect")
+
+    def crop(self, images: Tensor) -> Tensor:
+        """Cut (N, C, *padded) to (N, C, *size): the inverse of `pad`."""
+        if self.padded == self.size:
+            return images
+        for axis, (have, want) in enumerate(zip(self.padded, self.size, strict=True)):
+            images = images.narrow(axis + 2, (have - want) // 2, want)
+        return images
+
+
+def down(spatial_dims: int, before: int, after: int, stride: Sequence[int]) -> nn.Module:
+    """A convolution that divides each axis by its stride, 2 or 1."""
+    kernel = tuple(_KERNELS[step] for step in stride)
+    return CONVOLUTIONS[spatial_dims](before, after, kernel, tuple(stride), 1)
+
+
+def up(spatial_dims: int, before: int, after: int, stride: Sequence[int]) -> nn.Module:
+    """A transposed convolution that multiplies each axis by its stride, 2 or 1.
+
+    A kernel of 4 covers every output pixel equally often at stride 2, which keeps the
+    checkerboard away, at half the cost of upsampling first (Odena et al. 2016).
+    """
+    kernel = tuple(_KERNELS[step] for step in stride)
+    return TRANSPOSED[spatial_dims](before, after, kernel, tuple(stride), 1)
+
+
+def widths(levels: int, finest: int, most: int) -> list[int]:
+    """Channels of each level from coarse to fine: twice as many at each coarser one, to a most."""
+    return [min(most, finest * 2**above) for above in reversed(range(levels))]

@@ -1,0 +1,31 @@
+"""Losses or gradients that grow out of proportion, long before they overflow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+from pipeline.gan.monitors.monitor import Row
+
+_ROWS = 10
+_FACTOR = 100.0
+
+
+class Exploding:
+    """A gradient norm a hundred times what is usual in the training so far."""
+
+    def __call__(self, history: Sequence[Row]) -> str | None:
+        """Say which network's gradient exploded; needs ten rows to know what is usual."""
+        if len(history) <= _ROWS:
+            return None
+        for name, value in history[-1].items():
+            if not name.startswith("gradient_"):
+                continue
+            usual = median(row[name] for row in history[:-1] if name in row)
+            if value > _FACTOR * max(usual, 1e-6):
+                network = name.removeprefix("gradient_")
+                return (
+                    f"the {network}'s gradient is {value / max(usual, 1e-6):.0f} times its usual "
+                    "size; lower learning_rate, or set clip"
+                )
+        return None

@@ -1,0 +1,62 @@
+"""Gradient penalties on the discriminator, unweighted, in full precision.
+
+They need the gradient's graph, which half precision cannot hold, so autocast is off inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import torch
+from torch import Generator, Tensor
+
+Critic: TypeAlias = Callable[[Tensor], Tensor]
+
+
+def r1(critic: Critic, real: Tensor) -> Tensor:
+    """Half the mean squared gradient norm of the logits at real images.
+
+    Applied only every k-th step ("lazily"), it is to be weighted by gamma * k, which keeps the
+    mean strength at gamma.
+
+    Args:
+        critic: Maps images (N, C, *spatial) to logits (N,).
+        real: Real images, (N, C, *spatial), in [-1, 1].
+
+    Source: Mescheder et al. 2018, arXiv:1801.04406, equation 9; lazy: Karras et al. 2020,
+        arXiv:1912.04958, appendix B.
+    """
+    return 0.5 * _squared_norms(critic, real).mean()
+
+
+def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, *, rng: Generator) -> Tensor:
+    """Mean of (norm - 1)^2 of the logits' gradients between real and fake images.
+
+    Args:
+        critic: Maps images (N, C, *spatial) to logits (N,).
+        real: Real images, (N, C, *spatial), in [-1, 1].
+        fake: Generated images, same shape.
+        rng: Draws the N mixing weights, on the images' device.
+
+    Raises:
+        ValueError: If real and fake differ in shape.
+
+    Source: Gulrajani et al. 2017, arXiv:1704.00028, algorithm 1.
+    """
+    if real.shape != fake.shape:
+        raise ValueError(f"real {tuple(real.shape)} and fake {tuple(fake.shape)} differ in shape")
+    shape = (len(real), *[1] * (real.ndim - 1))
+    share = torch.rand(shape, generator=rng, device=real.device)
+    mixed = torch.lerp(fake.detach().float(), real.float(), share)
+    # The root's slope is infinite at zero, and a constant critic is legal.
+    norms = (_squared_norms(critic, mixed) + 1e-12).sqrt()
+    return (norms - 1.0).square().mean()
+
+
+def _squared_norms(critic: Critic, images: Tensor) -> Tensor:
+    """Squared L2 norm of each image's gradient, (N,)."""
+    with torch.autocast(images.device.type, enabled=False):
+        images = images.detach().float().requires_grad_()
+        (gradient,) = torch.autograd.grad(critic(images).sum(), images, create_graph=True)
+        return gradient.square().flatten(1).sum(1)

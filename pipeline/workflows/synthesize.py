@@ -1,0 +1,183 @@
+"""The stage synthesize: labelled images sampled from a family's trained models.
+
+Every image has its own seed, written in its row, and depends on that and on its model alone: asking
+for more images of a class, or of another class, changes none of those that were there.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline import tracking
+from pipeline.compute import Machine, Report, choose_device, parallel_map
+from pipeline.config import Params, Synthesize
+from pipeline.errors import DataError, ParameterError
+from pipeline.imageset import ImageSet, ImageSetWriter
+from pipeline.registry import FAMILIES
+from pipeline.seeding import derive
+from pipeline.splits import Splits, fold_name
+from pipeline.workflows.train_gan import file_name
+
+if TYPE_CHECKING:
+    from pipeline.gan.family import Family
+
+PATIENT = "synthetic"
+_SHOWN = 16
+
+
+@dataclass(frozen=True)
+class SetJob:
+    """One set to sample: the models of one fold and GAN seed.
+
+    Args:
+        root: The project's root.
+        family: Its registry name.
+        repeat: The fold's repeat.
+        fold: The fold.
+        gan_seed: Which of the models that differ by chance alone.
+        counts: Images by class.
+        seed: The root seed.
+    """
+
+    root: Path
+    family: str
+    repeat: int
+    fold: int
+    gan_seed: int
+    counts: dict[str, int]
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """The set's directory below data/synthetic/<family>."""
+        return fold_name(self.repeat, self.fold, self.gan_seed)
+
+    def image_seed(self, label: str, index: int) -> int:
+        """The seed of one image."""
+        return derive(
+            self.seed,
+            "synthesize",
+            self.family,
+            self.repeat,
+            self.fold,
+            self.gan_seed,
+            label,
+            index,
+        )
+
+
+def run(params: Params, root: Path, family: str, tracker: tracking.Run) -> None:
+    """Write data/synthetic/<family>/r0f0g0 for every fold and GAN seed.
+
+    Raises:
+        ParameterError: If synthesize.counts names a class that is not there.
+        DataError: If a model is missing or does not fit.
+    """
+    FAMILIES.load(family, "train_gan.families")
+    jobs = [
+        SetJob(root, family, repeat, fold, gan_seed, counts, params.seed)
+        for repeat, fold in Splits.open(root / "data/splits.csv").folds()
+        for counts in [_counts(params.synthesize, _template(root, repeat, fold))]
+        for gan_seed in range(params.train_gan.gan_seeds)
+    ]
+    compute = params.compute
+    machine = Machine(
+        choose_device(compute.device), compute.threads, compute.workers, compute.precision
+    )
+    shutil.rmtree(root / "data/synthetic" / family, ignore_errors=True)
+    parallel_map(
+        sample_set,
+        jobs,
+        machine,
+        names=[f"{family}/{job.name}" for job in jobs],
+        total=sum(sum(job.counts.values()) for job in jobs),
+        description=f"synthesize {family}",
+        listener=tracker.listen,
+    )
+    for job in jobs:
+        _show(job, tracker)
+
+
+def sample_set(job: SetJob, machine: Machine, report: Report) -> None:
+    """Sample one set, class by class, in the unit and type of the scans."""
+    from pipeline.gan.sampling import sample
+
+    template = _template(job.root, job.repeat, job.fold)
+    meta = template.meta
+    number = 0
+    with ImageSetWriter(
+        job.root / "data/synthetic" / job.family / job.name,
+        meta,
+        capacity=sum(job.counts.values()),
+        shape=template.shape,
+        dtype=template.dtype,
+    ) as writer:
+        for label, count in job.counts.items():
+            family, position = _model(job, label, template, machine)
+            for index in range(count):
+                seed = job.image_seed(label, index)
+                image = sample(family, [position], [seed], machine)[0]
+                number += 1
+                writer.add(
+                    meta.unscale(image, template.dtype),
+                    image_id=f"{job.family}-{job.name}-{number:05d}",
+                    label=label,
+                    patient_id=PATIENT,
+                    origin=job.family,
+                    seed=seed,
+                )
+                report(1)
+
+
+def _template(root: Path, repeat: int, fold: int) -> ImageSet:
+    """The set that the models learnt from, for its unit, type, shape and classes."""
+    return ImageSet.open(root / "data/augmented" / fold_name(repeat, fold))
+
+
+def _counts(synthesize: Synthesize, template: ImageSet) -> dict[str, int]:
+    """How many images of each class: `counts` where given, else `per_class` of each."""
+    classes = template.meta.classes
+    for label in synthesize.counts:
+        if label not in classes:
+            raise ParameterError(
+                f"synthesize.counts.{label}", f"is no class; choose among {', '.join(classes)}"
+            )
+    if not synthesize.counts:
+        return dict.fromkeys(classes, synthesize.per_class)
+    counts = {label: synthesize.counts.get(label, 0) for label in classes}
+    if not any(counts.values()):
+        raise ParameterError("synthesize.counts", "asks for no image at all; give some class more")
+    return counts
+
+
+def _model(job: SetJob, label: str, template: ImageSet, machine: Machine) -> tuple[Family, int]:
+    """Load the model that makes a class, on the device, and the class's index in that model."""
+    from pipeline.gan.checkpoints import load_model
+
+    conditional: bool = FAMILIES.load(job.family).conditional
+    name = file_name(None if conditional else label)
+    path = job.root / "models" / job.family / job.name / f"{name}.safetensors"
+    family, facts = load_model(path)
+    made = (facts["shape"]["channels"], *facts["shape"]["size"])
+    if label not in facts["classes"] or made != template.shape:
+        raise DataError(path, "was trained on other classes or sizes; run the stage train_gan")
+    family.networks.to(machine.device)
+    return family, facts["classes"].index(label)
+
+
+def _show(job: SetJob, tracker: tracking.Run) -> None:
+    """Hand a grid, a row a class, to the tracker."""
+    from pipeline.gan.previews import save_grid
+
+    images = ImageSet.open(job.root / "data/synthetic" / job.family / job.name)
+    rows = [
+        (images.labels == label).nonzero()[0][:_SHOWN] for label in range(len(images.meta.classes))
+    ]
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / f"{job.family}-{job.name}.png"
+        save_grid(path, [images.scaled(row) for row in rows])
+        tracker.artifact(path, "synthetic")

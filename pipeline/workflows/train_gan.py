@@ -1,0 +1,256 @@
+"""The stage train_gan: one family's models, for every fold and GAN seed.
+
+A model is trained on the classically augmented training rows of its fold and on nothing else. Its
+half-done work lies outside DVC's outs, under a key of everything that its weights depend on, so
+that a killed run continues where it was; what is published into models/ is the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from pipeline import tracking
+from pipeline.compute import Machine, Report, choose_device, parallel_map, resume_directory
+from pipeline.config import Params, options_of
+from pipeline.errors import DataError
+from pipeline.imageset import ImageSet
+from pipeline.registry import FAMILIES
+from pipeline.seeding import derive, seed_initialisation
+from pipeline.splits import Splits, fold_name
+
+if TYPE_CHECKING:
+    from pipeline.gan.family import Family, Shape, TrainingOptions
+    from pipeline.gan.training import Trained
+
+ALL = "all"
+_PREVIEWED = 12
+
+
+@dataclass(frozen=True)
+class ModelJob:
+    """One model to train.
+
+    Args:
+        root: The project's root.
+        family: Its registry name.
+        options: The family's.
+        repeat: The fold's repeat.
+        fold: The fold.
+        gan_seed: Which of the models that differ by chance alone.
+        label: The one class that the model learns, or None for all of them.
+        seed: The root seed.
+    """
+
+    root: Path
+    family: str
+    options: TrainingOptions
+    repeat: int
+    fold: int
+    gan_seed: int
+    label: str | None
+    seed: int
+
+    @property
+    def model(self) -> str:
+        """The model's directory below models/<family>."""
+        return fold_name(self.repeat, self.fold, self.gan_seed)
+
+    @property
+    def name(self) -> str:
+        """For progress, figures and the names of random numbers."""
+        return f"{self.family}/{self.model}/{file_name(self.label)}"
+
+    @property
+    def path(self) -> Path:
+        """The weights' file."""
+        directory = self.root / "models" / self.family / self.model
+        return directory / f"{file_name(self.label)}.safetensors"
+
+
+def run(params: Params, root: Path, family: str, tracker: tracking.Run) -> None:
+    """Write models/<family>/r0f0g0/ with weights, histories and previews.
+
+    Raises:
+        DataError: If a fold has no training image of some class.
+        LeakError: If a training set holds what is not a train row.
+        ParameterError: If an option is wrong or a training diverges.
+    """
+    jobs = model_jobs(params, root, family)
+    compute = params.compute
+    machine = Machine(
+        choose_device(compute.device), compute.threads, compute.workers, compute.precision
+    )
+    shutil.rmtree(root / "models" / family, ignore_errors=True)
+    tracker.parameters({family: jobs[0].options.model_dump(mode="json")})
+    halves = parallel_map(
+        train_model,
+        jobs,
+        machine,
+        names=[job.name for job in jobs],
+        total=sum(job.options.steps for job in jobs),
+        description=f"train_gan {family}",
+        listener=tracker.listen,
+    )
+    for job in jobs:
+        tracker.artifact(job.path.parent / "previews", f"previews/{job.model}")
+    # Only now is none of it needed again: models/ is complete.
+    for directory in halves:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def model_jobs(params: Params, root: Path, family: str) -> list[ModelJob]:
+    """List the models to train: folds x GAN seeds x (classes, or all of them in one)."""
+    kind = FAMILIES.load(family, "train_gan.families")
+    values = params.train_gan.options.get(family, {})
+    options = options_of(FAMILIES, family, values, f"train_gan.options.{family}")
+    jobs = []
+    for repeat, fold in Splits.open(root / "data/splits.csv").folds():
+        labels = [None] if kind.conditional else _training_set(root, repeat, fold).meta.classes
+        for gan_seed in range(params.train_gan.gan_seeds):
+            jobs += [
+                ModelJob(root, family, options, repeat, fold, gan_seed, label, params.seed)
+                for label in labels
+            ]
+    return jobs
+
+
+def file_name(label: str | None) -> str:
+    """A class's name as a file name that is safe everywhere and differs between classes."""
+    if label is None:
+        return ALL
+    safe = re.sub(r"[^A-Za-z0-9_-]+", "_", label)[:40]
+    if safe == label and label.lower() != ALL:
+        return label
+    return f"{safe}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
+
+
+def train_model(job: ModelJob, machine: Machine, report: Report) -> Path:
+    """Train one model and publish it; returns the directory of its half-done work.
+
+    The same job may be wanted by two runs at once (`dvc exp run --temp`): the second waits, and
+    then finds the first one's work.
+    """
+    from pipeline.gan import checkpoints
+    from pipeline.gan.family import Prepares, Shape
+    from pipeline.gan.feed import Feed
+    from pipeline.gan.training import Session, train
+
+    images = _model_images(job)
+    classes = len(images.meta.classes) if job.label is None else 1
+    labels = images.labels if job.label is None else images.labels * 0
+    shape = Shape(images.shape[0], images.shape[1:], classes)
+    options = job.options
+    directory = resume_directory("train_gan", job.family, _key(job, images, machine))
+    with checkpoints.locked(directory):
+        seed_initialisation(job.seed, job.name, "networks")
+        family: Family = FAMILIES.load(job.family)(shape, options)
+        if isinstance(family, Prepares):
+            from pipeline.seeding import numpy_rng
+
+            family.prepare(images, numpy_rng(job.seed, job.name, "prepare"))
+        feed = Feed(
+            images, labels, batch=options.batch, balanced=options.balanced, device=machine.device
+        )
+        session = Session(
+            name=job.name,
+            place=f"train_gan.options.{job.family}",
+            seed=job.seed,
+            machine=machine,
+            directory=directory,
+            report=report,
+            preview=_previewer(job, images, labels, machine, directory),
+        )
+        trained = train(family, feed, session)
+        _publish(job, trained, shape, images.meta.classes, directory)
+    return directory
+
+
+def _training_set(root: Path, repeat: int, fold: int) -> ImageSet:
+    return ImageSet.open(root / "data/augmented" / fold_name(repeat, fold))
+
+
+def _model_images(job: ModelJob) -> ImageSet:
+    """The rows that a model may see, checked against splits.csv."""
+    images = _training_set(job.root, job.repeat, job.fold)
+    splits = Splits.open(job.root / "data/splits.csv")
+    splits.check_training(images, job.repeat, job.fold)
+    for label in images.meta.classes:
+        if not images.manifest["label"].eq(label).any():
+            raise DataError(
+                images.root,
+                f"has no training image of the class {label!r}, which a GAN could learn from; "
+                "use fewer split.folds, or take the class out",
+            )
+    wanted = pd.Series(True, index=images.manifest.index)
+    if job.label is not None:
+        wanted &= images.manifest["label"].eq(job.label)
+    if not job.options.copies:
+        wanted &= images.manifest["origin"].eq("real")
+    return images.take(wanted.to_numpy(bool))
+
+
+def _key(job: ModelJob, images: ImageSet, machine: Machine) -> str:
+    """A hash of everything that the weights depend on, the program included."""
+    import torch
+
+    from pipeline import gan
+
+    sources = sorted(Path(gan.__path__[0]).rglob("*.py"))
+    manifest = images.manifest[["image_id", "label", "sha256"]]
+    parts: dict[str, Any] = {
+        "job": [job.name, job.seed, job.options.model_dump(mode="json")],
+        "machine": [machine.device, machine.threads, machine.precision, torch.__version__],
+        "window": images.meta.window,
+        "images": hashlib.sha256(manifest.to_csv(index=False).encode()).hexdigest(),
+        "program": [hashlib.sha256(path.read_bytes()).hexdigest() for path in sources],
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _previewer(
+    job: ModelJob, images: ImageSet, labels: Any, machine: Machine, directory: Path
+) -> Callable[[int, Family], None]:
+    """Make what draws a grid: for each class generated images from fixed seeds, then real ones."""
+    from pipeline.gan.previews import save_grid
+    from pipeline.gan.sampling import sample
+
+    kinds = sorted(set(labels.tolist()))
+    real = images.manifest["origin"].eq("real").to_numpy(bool)
+    shown = {kind: ((labels == kind) & real).nonzero()[0][:_PREVIEWED] for kind in kinds}
+    seeds = [derive(job.seed, "preview", number) for number in range(_PREVIEWED)]
+
+    def preview(step: int, family: Family) -> None:
+        rows = []
+        for kind in kinds:
+            rows.append(sample(family, [kind] * _PREVIEWED, seeds, machine))
+            rows.append(images.scaled(shown[kind]))
+        save_grid(directory / f"{file_name(job.label)}-{step:06d}.png", rows)
+
+    return preview
+
+
+def _publish(
+    job: ModelJob, trained: Trained, shape: Shape, classes: tuple[str, ...], directory: Path
+) -> None:
+    """Write what DVC keeps: equal trainings give equal bytes."""
+    from pipeline.gan import checkpoints
+    from pipeline.gan.history import write_findings, write_rows
+
+    name = file_name(job.label)
+    facts = {"classes": list(classes) if job.label is None else [job.label]}
+    checkpoints.save_model(job.path, trained.family, job.family, shape, facts)
+    write_rows(job.path.with_name(f"history_{name}.csv"), trained.history.rows)
+    write_findings(job.path.with_name(f"findings_{name}.csv"), trained.history.findings)
+    previews = job.path.parent / "previews"
+    previews.mkdir(exist_ok=True)
+    for grid in sorted(directory.glob("*.png")):
+        shutil.copyfile(grid, previews / grid.name)
