@@ -117,7 +117,8 @@ class ImageFolder:
         pixels = read_image(self._inside(item.file), channels=options.channels, bits=options.bits)
         mask = self._mask(item, pixels.shape[1:]) if self._needs_masks else None
         image, mask = self._view(pixels, mask)
-        if image.min() == image.max():
+        # The padding would hide that the pixels are all alike.
+        if pixels.min() == pixels.max() or image.min() == image.max():
             raise UnreadableError("constant: every pixel has one value")
         return Scan(item.key, item.label, item.patient, image, mask, attributes=item.attributes)
 

@@ -124,7 +124,9 @@ def check_values(scan: Scan, item: str) -> None:
 def _repeats(value: object, equal: Iterable[str], within: Iterable[str]) -> bool:
     """Whether a value is one of some texts, or has one of others in it."""
     text = _plain(value)
-    return any(len(identifier) >= SHORTEST and identifier == text for identifier in equal) or any(
+    if any(len(identifier) >= SHORTEST and identifier == text for identifier in equal):
+        return True
+    return isinstance(value, str) and any(
         len(identifier) >= SHORTEST_WITHIN and identifier in text for identifier in within
     )
 
