@@ -28,7 +28,7 @@ CLASSES = ("malignant", "benign")
 
 def test_keys_are_those_that_params_yaml_may_name() -> None:
     """What is measured is exactly what `compare.primary` can ask for."""
-    assert METRICS == get_args(MetricName)
+    assert get_args(MetricName) == METRICS
     assert tuple(evaluate(LABELS, PROBABILITIES, CLASSES, "malignant")) == METRICS
 
 
