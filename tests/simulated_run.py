@@ -6,12 +6,14 @@ difference between two arms is known, and is none where their skills are equal.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 from ruamel.yaml import YAML
 
 from pipeline import config
@@ -159,3 +161,77 @@ def _predictions(
                 table[f"prob_{name}"] = scores[:, k]
             tables.append(table)
     return pd.concat(tables)
+
+
+def add_generators(root: Path, families: tuple[str, ...] = ("conditional", "dcgan")) -> None:
+    """Add what the GAN stages, assess, split and ingest leave beside the images."""
+    meta = ImageSet.open(root / "data/images").meta
+    rng = numpy_rng(1, "generators")
+    for family in families:
+        labels = [label for label in meta.classes for _ in range(6)]
+        owners = ["synthetic"] * len(labels)
+        place = root / "data/synthetic" / family / "r0f0g0"
+        write_images(place, labels, owners, meta, origin=family)
+        models = ["all"] if family == "conditional" else list(meta.classes)
+        _write_histories(root / "models" / family / "r0f0g0", models, rng)
+        _write_assessment(root, family, meta.classes, rng)
+    (root / "data/duplicates.csv").write_text(
+        "image_id_a,image_id_b,kind,correlation,labels_agree\n"
+        "i00001,i00002,exact,1.0,True\ni00003,i00009,near,0.98,False\n"
+    )
+    (root / "data/quarantine.csv").write_text(
+        "item,reason\nitem 12,is constant\nitem 40,is constant\nitem 7,ends early\n"
+    )
+
+
+def _write_histories(directory: Path, models: list[str], rng: np.random.Generator) -> None:
+    directory.mkdir(parents=True)
+    steps = np.arange(1, 41) * 25
+    for model in models:
+        noise = rng.normal(0, 0.04, (4, len(steps)))
+        table = pd.DataFrame(
+            {
+                "step": steps,
+                "loss_generator": 0.9 + 0.3 * np.exp(-steps / 300) + noise[0],
+                "loss_discriminator": 1.2 - 0.2 * np.exp(-steps / 200) + noise[1],
+                "d_real": 0.6 + noise[2],
+                "d_fake": 0.4 + noise[3],
+                "gradient_generator": 1.0,
+            }
+        )
+        table.to_csv(directory / f"history_{model}.csv", index=False)
+        findings = "step,monitor,message\n"
+        if model == models[-1]:
+            findings += '500,lost_equilibrium,"the discriminator wins: D(x) is near 1"\n'
+        (directory / f"findings_{model}.csv").write_text(findings)
+
+
+def _write_assessment(
+    root: Path, family: str, classes: tuple[str, ...], rng: np.random.Generator
+) -> None:
+    names = ("kid", "frechet", "precision", "recall", "nearest_median")
+
+    def group() -> dict[str, Any]:
+        figures: dict[str, Any] = {"images": 30, "share_near_training": 0.04}
+        for name in names:
+            floor = float(rng.uniform(0.2, 0.6))
+            figures[name] = {
+                "value": floor + 0.1,
+                "floor": floor,
+                "floor_low": floor - 0.1,
+                "floor_high": floor + 0.1,
+            }
+        return figures
+
+    folds = {"r0f0g0": {name: group() for name in ("all", *classes)}}
+    first = folds["r0f0g0"]["all"]
+    mean = {name: first[name]["value"] for name in names}
+    mean |= {f"{name}_floor": first[name]["floor"] for name in names}
+    document = {"family": family, "features": "fold_embedding", "folds": folds, "mean": mean}
+    path = root / "metrics/assess" / f"{family}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document))
+    picture = root / "plots/assess" / family / "pairs_r0f0g0.png"
+    picture.parent.mkdir(parents=True)
+    pixels = rng.integers(60, 200, (196, 396, 3)).astype(np.uint8)
+    Image.fromarray(pixels).save(picture)

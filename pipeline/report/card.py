@@ -1,0 +1,83 @@
+"""The data card: where the numbers come from, and what was left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipeline.imageset import ImageSet
+from pipeline.splits import Splits
+
+
+def data_card(root: Path) -> dict[str, Any] | None:
+    """Where the numbers come from: counts of images and patients, and what was left out."""
+    if not (root / "data/images/meta.json").exists():
+        return None
+    images = ImageSet.open(root / "data/images")
+    meta, manifest = images.meta, images.manifest
+    classes = [
+        {"label": label, "images": len(rows), "patients": rows["patient_id"].nunique()}
+        for label in meta.classes
+        for rows in [manifest[manifest["label"].eq(label)]]
+    ]
+    facts = {
+        "Images": len(manifest),
+        "Patients": manifest["patient_id"].nunique(),
+        "Size": " × ".join(str(side) for side in images.shape[1:]) + " pixels",
+        "Channels": ", ".join(meta.channels),
+        "Intensities shown": f"{meta.window[0]:g} to {meta.window[1]:g} {meta.unit}",
+        "Orientation": meta.orientation,
+        "Masks": "yes" if images.has_masks else "no",
+    }
+    if meta.positive_class is not None:
+        facts["Positive class"] = meta.positive_class
+    return {
+        "classes": classes, "facts": facts, "parts": _parts(root), **_left_out(root),
+    }  # fmt: skip
+
+
+def span(values: list[Any]) -> str:
+    """Whole numbers as `3`, `3 to 5`, or a dash where none is known."""
+    known = [int(value) for value in values if value is not None]
+    if not known:
+        return "–"
+    low, high = min(known), max(known)
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def _parts(root: Path) -> list[dict[str, Any]]:
+    """Images and groups of each part, as ranges over folds."""
+    path = root / "data/splits.csv"
+    if not path.exists():
+        return []
+    frame = Splits.open(path).frame
+    rows = []
+    for part in ("train", "val", "test", "excluded"):
+        folds = frame[frame["part"].eq(part)].groupby(["repeat", "fold"])
+        if len(folds):
+            counts = span(folds.size().tolist()), span(folds["group_id"].nunique().tolist())
+            rows.append({"part": part, "images": counts[0], "groups": counts[1]})
+    return rows
+
+
+def _left_out(root: Path) -> dict[str, Any]:
+    """Duplicates and quarantined inputs, in numbers and reasons; None where not recorded."""
+    result: dict[str, Any] = {"duplicates": None, "quarantine": None}
+    if (path := root / "data/duplicates.csv").exists():
+        table = pd.read_csv(path)
+        result["duplicates"] = {
+            "exact": int(table["kind"].eq("exact").sum()),
+            "near": int(table["kind"].eq("near").sum()),
+            "contradicting": int((~_truth(table["labels_agree"])).sum()),
+        }
+    if (path := root / "data/quarantine.csv").exists():
+        reasons = pd.read_csv(path, keep_default_na=False)["reason"].value_counts()
+        ordered = sorted(reasons.items(), key=lambda pair: (-pair[1], str(pair[0])))
+        result["quarantine"] = [{"reason": str(name), "count": int(n)} for name, n in ordered]
+    return result
+
+
+def _truth(column: pd.Series) -> pd.Series:
+    return column.astype(str).str.lower().isin(["true", "1", "yes"])
