@@ -16,11 +16,11 @@ from pipeline import tracking
 from pipeline.compute import Machine, Report, choose_device, parallel_map
 from pipeline.config import Params, Synthesize
 from pipeline.errors import DataError, ParameterError
+from pipeline.gan.naming import file_name
 from pipeline.imageset import ImageSet, ImageSetWriter
 from pipeline.registry import FAMILIES
 from pipeline.seeding import derive
 from pipeline.splits import Splits, fold_name
-from pipeline.workflows.train_gan import file_name
 
 if TYPE_CHECKING:
     from pipeline.gan.family import Family

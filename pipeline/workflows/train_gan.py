@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from pipeline import tracking
 from pipeline.compute import Machine, Report, choose_device, parallel_map, resume_directory
 from pipeline.config import Params, options_of
 from pipeline.errors import DataError
+from pipeline.gan.naming import file_name
 from pipeline.imageset import ImageSet
 from pipeline.registry import FAMILIES
 from pipeline.seeding import derive, seed_initialisation
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from pipeline.gan.family import Family, Shape, TrainingOptions
     from pipeline.gan.training import Trained
 
-ALL = "all"
 _PREVIEWED = 12
 
 
@@ -121,16 +120,6 @@ def model_jobs(params: Params, root: Path, family: str) -> list[ModelJob]:
                 for label in labels
             ]
     return jobs
-
-
-def file_name(label: str | None) -> str:
-    """A class's name as a file name that is safe everywhere and differs between classes."""
-    if label is None:
-        return ALL
-    safe = re.sub(r"[^A-Za-z0-9_-]+", "_", label)[:40]
-    if safe == label and label.lower() != ALL:
-        return label
-    return f"{safe}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
 
 
 def train_model(job: ModelJob, machine: Machine, report: Report) -> Path:
