@@ -114,6 +114,8 @@ class ImageFolder:
         if item.problem or item.label is None:
             raise UnreadableError(item.problem)
         options = self._options
+        if self._needs_masks and not item.masks:
+            raise UnreadableError("missing mask: none is given")
         pixels = read_image(self._inside(item.file), channels=options.channels, bits=options.bits)
         mask = self._mask(item, pixels.shape[1:]) if self._needs_masks else None
         image, mask = self._view(pixels, mask)
@@ -124,8 +126,6 @@ class ImageFolder:
 
     def _mask(self, item: _Item, shape: tuple[int, ...]) -> NDArray[np.uint8]:
         """Read the union of an image's masks."""
-        if not item.masks:
-            raise UnreadableError("missing mask: none is given")
         union = np.zeros((1, *shape), np.uint8)
         for name in item.masks:
             mask = read_mask(self._inside(name))
@@ -146,8 +146,11 @@ class ImageFolder:
         elif options.fit == "pad":
             factor = max(have / want for have, want in zip(extent, size, strict=True))
             extent = tuple(factor * want for want in size)
-        fill = 0.0 if options.crop == "whole" else None
-        view = geometry.field_of_view(pixels, centre, extent, size, fill=fill, border="mirror")
+        view = geometry.field_of_view(pixels, centre, extent, size, border="mirror")
+        if options.crop == "whole":
+            # Blackened after, not while, resampling, which would darken the image's own border.
+            within = np.ones((1, *pixels.shape[1:]), np.uint8)
+            view = view * geometry.field_of_view(within, centre, extent, size, order=0, fill=0.0)
         image = np.rint(view).clip(0, 2**options.bits - 1).astype(pixels.dtype)
         shown = None if mask is None else geometry.mask_view(mask, centre, extent, size)
         return image, shown

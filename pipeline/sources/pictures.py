@@ -92,7 +92,8 @@ def _read(path: Path, what: str) -> _Picture:
         most = (Image.MAX_IMAGE_PIXELS or 0) // 1_000_000
         raise UnreadableError(f"the {what} claims more than {most} million pixels") from None
     except UnidentifiedImageError:
-        raise UnreadableError(f"the {what} is not a PNG, JPEG, TIFF or BMP file") from None
+        reason = f"the {what} is not a PNG, JPEG, TIFF or BMP file, or its header is damaged"
+        raise UnreadableError(reason) from None
     except PermissionError:
         raise UnreadableError(f"the {what} cannot be read: permission denied") from None
     except Exception:  # decoders raise whatever damaged bytes lead them to
