@@ -189,7 +189,7 @@ def _fetch(name: str, resolution: int, folder: Path, file: str) -> Path:
 
 def _check(path: Path) -> dict[str, _Member]:
     """Read labels and headers, and check that the archive is whole."""
-    place = path.name
+    place = "the .npz file of ingest.path"
     try:
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
