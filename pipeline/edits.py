@@ -6,7 +6,9 @@ it was.
 
 from __future__ import annotations
 
+import copy
 import io
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,9 @@ from pipeline.errors import DataError, ParameterError, choose_one_of
 
 SYNTHETIC = "data/synthetic"
 # A preset replaces these whole: what an earlier one said there means nothing to it.
-REPLACED = frozenset({"ingest.options", "classify.arms", "classify.options", "synthesize.counts"})
+REPLACED = re.compile(
+    r"ingest\.options|classify\.arms|classify\.options|synthesize\.counts|train_gan\.options\.\w+"
+)
 
 
 def presets(root: Path) -> dict[str, Path]:
@@ -88,7 +92,7 @@ def merge(values: Any, overlay: Mapping[str, Any], place: str = "") -> list[str]
     for name, new in overlay.items():
         where = f"{place}{name}"
         old = values.get(name)
-        if isinstance(new, Mapping) and isinstance(old, Mapping) and where not in REPLACED:
+        if isinstance(new, Mapping) and isinstance(old, Mapping) and not REPLACED.fullmatch(where):
             changes += merge(old, new, f"{where}.")
         elif name not in values or old != new:
             changes.append(f"{where}: {_shown(old)} -> {_shown(new)}")
@@ -99,6 +103,8 @@ def merge(values: Any, overlay: Mapping[str, Any], place: str = "") -> list[str]
 def _follow(arms: CommentedMap, families: Sequence[str], baseline: str) -> list[str]:
     changes = []
     for name, arm in list(arms.items()):
+        if name not in arms:
+            continue
         directory, _, family = arm["images"].rpartition("/")
         if directory != SYNTHETIC or family in families:
             continue
@@ -108,6 +114,10 @@ def _follow(arms: CommentedMap, families: Sequence[str], baseline: str) -> list[
         else:
             arm["images"] = f"{SYNTHETIC}/{families[0]}"
             changes.append(f"classify.arms.{name}.images: {arm['images']}")
+            twin = f"{name}-{families[0]}"
+            if arms.get(twin) == arm and twin != baseline:
+                _remove(arms, twin)
+                changes.append(f"classify.arms.{twin}: removed, the same as {name}")
     used = {arm["images"] for arm in arms.values()}
     for family in families:
         images, name = f"{SYNTHETIC}/{family}", f"classical+synthetic-{family}"
@@ -176,21 +186,26 @@ def _write_checked(path: Path, values: Any) -> None:
     plain = YAML(typ="safe").load(text.getvalue())
     config.check_everything(config.parse(plain))
     beside = path.with_name(f".{path.name}.new")
-    beside.write_text(text.getvalue(), encoding="utf-8")
+    beside.write_text(_spaced(text.getvalue()), encoding="utf-8")
     beside.replace(path)
 
 
+def _spaced(text: str) -> str:
+    """Put back the blank line before a section, which goes with the value that it followed."""
+    lines: list[str] = []
+    for line in text.splitlines():
+        if re.fullmatch(r"\w+:", line) and lines and lines[-1] and not lines[-1].startswith("#"):
+            lines.append("")
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
 def _styled(value: Any) -> Any:
-    """Write lists and the innermost mappings on one line, as params.yaml does."""
-    if isinstance(value, Mapping):
-        if any(isinstance(item, Mapping) for item in value.values()):
-            return CommentedMap((name, _styled(item)) for name, item in value.items())
-        return _flow(value)
-    if isinstance(value, list | tuple):
-        sequence = CommentedSeq(value)
-        sequence.fa.set_flow_style()
-        return sequence
-    return value
+    """Copy a value with the layout that it was read with; lists of our own go on one line."""
+    if isinstance(value, list | tuple) and not isinstance(value, CommentedSeq):
+        value = CommentedSeq(value)
+        value.fa.set_flow_style()
+    return copy.deepcopy(value)
 
 
 def _flow(values: Mapping[str, Any]) -> CommentedMap:
