@@ -83,13 +83,13 @@ def _note(root: Path, result: dict[str, Any] | None) -> str:
     return ""
 
 
-def _charts(root: Path) -> dict[str, str]:
-    """The comparison's figures that are there, as data URIs."""
-    directory = root / "plots/compare"
-    paths = {name: directory / f"{name}.png" for name in ("contrasts", "arms", "confusion", "roc")}
-    return {
-        name: pictures.inline(path.read_bytes()) for name, path in paths.items() if path.exists()
-    }
+def _charts(root: Path) -> dict[str, str | None]:
+    """The comparison's figures as data URIs, None for those that are not there."""
+    found: dict[str, str | None] = {}
+    for name in ("contrasts", "arms", "confusion", "roc"):
+        path = root / "plots/compare" / f"{name}.png"
+        found[name] = pictures.inline(path.read_bytes()) if path.exists() else None
+    return found
 
 
 def _figure(value: object) -> str:

@@ -44,8 +44,9 @@ def run(params: Params, root: Path, tracker: tracking.Run) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(_rounded(result), indent=2, sort_keys=True, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8")
-    _draw(json.loads(text), outcomes, root / "plots/compare")
-    _track(tracker, result, root)
+    written = json.loads(text)
+    _draw(written, outcomes, root / "plots/compare")
+    tracking.show_comparison(tracker, written, params, root)
 
 
 def compare(params: Params, outcomes: Outcomes, *, note: str = "") -> dict[str, Any]:
@@ -235,19 +236,3 @@ def _draw(result: Mapping[str, Any], outcomes: Outcomes, directory: Path) -> Non
     plots.draw_confusion(outcomes, directory / "confusion.png")
     plots.draw_roc(outcomes, directory / "roc.png")
     plots.write_tables(outcomes, arms, result["contrasts"], directory)
-
-
-def _track(tracker: tracking.Run, result: Mapping[str, Any], root: Path) -> None:
-    values = {
-        f"{arm}/{metric}": float(figures[metric]["mean"])
-        for arm, figures in result["arms"].items()
-        for metric in METRICS
-    }
-    differences = {
-        f"{row['arm']} minus {row['against']}/{row['metric']}": float(row["difference"])
-        for row in result["contrasts"]
-    }
-    finite = {key: value for key, value in (values | differences).items() if math.isfinite(value)}
-    tracker.metrics(finite)
-    tracker.artifact(root / "metrics/comparison.json")
-    tracker.artifact(root / "plots/compare", "plots")

@@ -55,7 +55,7 @@ def test_level_under_no_difference() -> None:
     for seed in range(60):
         outcomes = simulated({"a": 0.7, "b": 0.7}, seed=seed)
         for test in found:
-            found[test] += contrast(outcomes, test).result.p < 0.05
+            found[test] += contrast(outcomes, test, draws=150).result.p < 0.05
     assert max(found.values()) <= 8
 
 
