@@ -18,7 +18,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
 
 from pipeline import config
-from pipeline.errors import DataError, ParameterError, choose_one_of
+from pipeline.errors import DataError, choose_one_of
 
 SYNTHETIC = "data/synthetic"
 # A preset replaces these whole: what an earlier one said there means nothing to it.
@@ -45,12 +45,12 @@ def use_preset(root: Path, name: str, data_path: str | None = None) -> list[str]
         A line for each parameter that changed.
 
     Raises:
-        ParameterError: If there is no such preset, or the result would be wrong.
-        DataError: If a file is not YAML or `data_path` is no directory.
+        ParameterError: If the result would be wrong.
+        DataError: If there is no such preset or `data_path`, or a file is not YAML.
     """
     known = presets(root)
     if name not in known:
-        raise ParameterError("PRESET", choose_one_of(name, known))
+        raise DataError("PRESET", choose_one_of(name, known))
     values, overlay = _read(root / "params.yaml"), _read(known[name])
     changes = merge(values, overlay)
     if data_path is not None:
