@@ -6,7 +6,7 @@ found by a perceptual hash, the signs of an image's 64 lowest frequencies, and c
 correlation of small thumbnails, aligned by up to a sixteenth of the field of view and also
 mirrored left to right. Works on 2D images and on volumes alike.
 
-N images cost N^2 comparisons of 64-bit words (100,000 images: about a minute), done in blocks, and
+N images cost N^2 comparisons of 64-bit words (100,000 images: a few minutes), done in blocks, and
 2 KiB of memory an image in 2D, 8 KiB in 3D.
 """
 
@@ -187,21 +187,34 @@ def _candidates(
     prints: Fingerprints, originals: NDArray[np.int64], max_distance: int, *, mirrored: bool
 ) -> Iterator[Candidates]:
     """Yield pairs of `originals`, each once, whose hashes are alike, in small batches."""
-    ways = [(prints.hashes, False), *([(prints.mirrored, True)] if mirrored else [])]
     for top in range(0, len(originals), _ROWS_AT_ONCE):
         rows_here = originals[top : top + _ROWS_AT_ONCE]
         for left in range(top, len(originals), _COLUMNS_AT_ONCE):
             columns_here = originals[left : left + _COLUMNS_AT_ONCE]
-            nearest = np.full((len(rows_here), len(columns_here)), max_distance + 1, np.uint8)
-            for hashes, flip in ways:
-                distance = np.bitwise_count(prints.hashes[rows_here, None] ^ hashes[columns_here])
-                rows, columns = np.nonzero(distance < nearest)
-                np.minimum(nearest, distance, out=nearest)
+            for flip in (False, True) if mirrored else (False,):
+                alike = _distance(prints, rows_here[:, None], columns_here, flip) <= max_distance
+                rows, columns = np.nonzero(alike)
                 once = rows + top < columns + left
+                if mirrored:
+                    # A pair is tried one way only: the way in which its hashes are nearer.
+                    pair = rows_here[rows], columns_here[columns]
+                    as_it_is, turned = (
+                        _distance(prints, *pair, False),
+                        _distance(prints, *pair, True),
+                    )
+                    once &= (turned < as_it_is) == flip
                 rows, columns = rows_here[rows[once]], columns_here[columns[once]]
                 for start in range(0, len(rows), _IMAGES_AT_ONCE):
                     batch = slice(start, start + _IMAGES_AT_ONCE)
                     yield rows[batch], columns[batch], flip
+
+
+def _distance(
+    prints: Fingerprints, rows: NDArray[np.int64], columns: NDArray[np.int64], flip: bool
+) -> NDArray[np.uint8]:
+    """Count the bits in which the hashes of images differ, the second perhaps mirrored."""
+    others = prints.mirrored if flip else prints.hashes
+    return np.asarray(np.bitwise_count(prints.hashes[rows] ^ others[columns]), np.uint8)
 
 
 def _confirmed(

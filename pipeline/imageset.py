@@ -243,7 +243,8 @@ class ImageSetWriter:
     def __enter__(self) -> Self:
         """Create the files."""
         self.root.mkdir(parents=True, exist_ok=True)
-        (self.root / "meta.json").unlink(missing_ok=True)
+        for name in ("meta.json", "masks.npy"):
+            (self.root / name).unlink(missing_ok=True)
         size = max(self._capacity, 1)
         self._images = np.lib.format.open_memmap(
             self.root / "images.npy", "w+", self._dtype, (size, *self._shape)
@@ -271,13 +272,14 @@ class ImageSetWriter:
         spacing_mm: Sequence[float] | None = None,
         attributes: Mapping[str, object] | None = None,
     ) -> None:
-        """Append one image, (C, *spatial) in the stored unit, with its manifest row."""
+        """Append one image, (C, *spatial) in the stored unit, rounded where that is an integer."""
         row = len(self._rows)
         if row >= self._capacity:
             raise ValueError(f"{self.root}: more than the {self._capacity} images announced")
         if label not in self.meta.classes:
             raise ValueError(f"{self.root}: label {label!r} is not in {self.meta.classes}")
-        stored = np.ascontiguousarray(image, self._dtype)
+        whole = np.issubdtype(self._dtype, np.integer) and image.dtype.kind == "f"
+        stored = np.ascontiguousarray(np.rint(image) if whole else image, self._dtype)
         if stored.shape != self._shape:
             raise ValueError(f"{self.root}: image {stored.shape}, expected {self._shape}")
         if (mask is not None) != self._with_masks:

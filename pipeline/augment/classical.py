@@ -7,7 +7,7 @@ of its generator.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
@@ -18,6 +18,7 @@ from pipeline.augment.intensity import (
     apply_intensity,
     draw_intensity,
 )
+from pipeline.augment.interpolation import Padding
 from pipeline.augment.spatial import (
     SpatialParameters,
     SpatialRanges,
@@ -67,7 +68,7 @@ class ClassicalAugmentation:
 
     spatial: SpatialRanges
     intensity: IntensityRanges
-    padding: Literal["reflection", "border"] = "reflection"
+    padding: Padding = "reflection"
 
     def __call__(
         self,

@@ -64,26 +64,26 @@ def contrast(images: Tensor, rng: Generator, probability: float = 1.0) -> Tensor
 
 def flip(images: Tensor, rng: Generator, probability: float = 1.0) -> Tensor:
     """Flip each spatial axis with probability one half."""
-    for axis in range(2, images.ndim):
-        coin = (_uniform(images, rng) < 0.5).float()
-        chosen = _gated(coin, 0.0, rng, probability) > 0
-        images = torch.where(chosen, images.flip(axis), images)
-    return images
+    rows = []
+    for axis, length in enumerate(images.shape[2:]):
+        coin = (_uniform(images, rng) < 0.5).to(torch.int64)
+        flipped = _gated(coin, 0, rng, probability).view(-1, 1)
+        at = torch.arange(length, device=images.device)
+        rows.append(_along(axis, torch.where(flipped > 0, length - 1 - at, at), images))
+    return _read(images, rows)
 
 
 def translation(images: Tensor, rng: Generator, probability: float = 1.0) -> Tensor:
     """Shift along each axis by whole pixels up to an eighth of it; zeros move in."""
-    for axis in range(2, images.ndim):
-        length = images.shape[axis]
+    rows, inside = [], torch.ones((), dtype=torch.bool, device=images.device)
+    for axis, length in enumerate(images.shape[2:]):
         reach = int(length * _SHIFT + 0.5)
-        drawn = torch.floor(_uniform(images, rng) * (2 * reach + 1)) - reach
-        shift = _gated(drawn, 0.0, rng, probability).view(-1, 1, 1)
-        at = torch.arange(length, device=images.device, dtype=images.dtype)
-        # A shift as a product with a shifted identity: its gradient is a product too, which is
-        # several times faster than the scattered sums behind an indexed gather.
-        shifted = (at[:, None] - at[None, :] == shift).to(images.dtype)
-        images = _along(images, shifted, axis)
-    return images
+        drawn = torch.floor(_uniform(images, rng) * (2 * reach + 1)).to(torch.int64) - reach
+        shift = _gated(drawn, 0, rng, probability).view(-1, 1)
+        at = torch.arange(length, device=images.device) - shift
+        inside = inside & _along(axis, (at >= 0) & (at < length), images)
+        rows.append(_along(axis, at.clamp(0, length - 1), images))
+    return _read(images, rows) * inside
 
 
 def cutout(images: Tensor, rng: Generator, probability: float = 1.0) -> Tensor:
@@ -126,10 +126,17 @@ def _gated(drawn: Tensor, neutral: float, rng: Generator, probability: float) ->
     return torch.where(coin < probability, drawn, torch.full_like(drawn, neutral))
 
 
-def _along(images: Tensor, matrices: Tensor, axis: int) -> Tensor:
-    """Multiply one axis of each image by its own matrix (N, length, length)."""
-    n = len(images)
-    moved = images.movedim(axis, 1)
-    shape = moved.shape
-    product = torch.bmm(matrices, moved.reshape(n, shape[1], -1))
-    return product.view(shape).movedim(1, axis)
+def _along(axis: int, values: Tensor, images: Tensor) -> Tensor:
+    """Shape (N, length) values of a spatial axis to broadcast with the images."""
+    shape = [len(values), *([1] * (images.ndim - 1))]
+    shape[axis + 2] = values.shape[1]
+    return values.view(shape)
+
+
+def _read(images: Tensor, rows: Sequence[Tensor]) -> Tensor:
+    """Read each image at its own whole positions along each axis, by one gather."""
+    index = rows[0]
+    for length, row in zip(images.shape[3:], rows[1:], strict=True):
+        index = index * length + row
+    flat = images.flatten(2)
+    return torch.gather(flat, 2, index.flatten(2).expand_as(flat)).view_as(images)

@@ -13,13 +13,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from pipeline.augment.draws import Rng, uniform
+from pipeline.augment.interpolation import Mode, Padding, interpolate
 
 ELASTIC_CELLS = 4
 # Choi and Lee 2000, Graphical Models 62: a uniform cubic B-spline displacement cannot fold while
@@ -137,8 +136,8 @@ def apply_spatial(
     images: Tensor,
     parameters: SpatialParameters,
     *,
-    mode: Literal["bilinear", "nearest"] = "bilinear",
-    padding: Literal["reflection", "border", "zeros"] = "reflection",
+    mode: Mode = "bilinear",
+    padding: Padding = "reflection",
     spacing: Tensor | None = None,
 ) -> Tensor:
     """Apply parameters to a batch, with at most one interpolation.
@@ -167,25 +166,24 @@ def apply_spatial(
     return flipped
 
 
-def sampling_grid(
+def sampling_positions(
     parameters: SpatialParameters, size: tuple[int, ...], spacing: Tensor | None = None
-) -> Tensor:
-    """Where each output pixel reads, (N, *size, D) as `grid_sample` with align_corners=False.
+) -> list[Tensor]:
+    """Where each output pixel reads: for each axis, (N, *size) positions in pixels.
 
     Written out per element instead of as a matrix product, whose rounding depends on the batch.
     """
-    n, dims = parameters.translation.shape
+    dims = len(size)
     matrix, offset = _affine(parameters, size, spacing)
-    positions = _positions(parameters, size)
-    shape = (n, *([1] * dims))
-    grid = positions[0].new_empty((n, *size, dims))
+    centred = _centred(parameters, size)
+    column = (-1, *([1] * dims))
+    positions = []
     for row in range(dims):
-        terms = [matrix[:, row, column].view(shape) * positions[column] for column in range(dims)]
-        read = terms[0] + offset[:, row].view(shape)
-        for term in terms[1:]:
-            read = read + term
-        grid[..., dims - 1 - row] = read  # grid_sample counts axes from the last
-    return grid
+        read = offset[:, row].view(column)
+        for axis in range(dims):
+            read = read + matrix[:, row, axis].view(column) * centred[axis]
+        positions.append(read)
+    return positions
 
 
 def displacement_field(displacement: Tensor, size: tuple[int, ...]) -> Tensor:
@@ -223,20 +221,19 @@ def _flipped(images: Tensor, flips: Tensor) -> Tensor:
 def _sampled(
     images: Tensor,
     parameters: SpatialParameters,
-    mode: str,
-    padding: str,
+    mode: Mode,
+    padding: Padding,
     spacing: Tensor | None,
 ) -> Tensor:
-    grid = sampling_grid(parameters, tuple(images.shape[2:]), spacing).to(images)
-    return functional.grid_sample(
-        images, grid, mode=mode, padding_mode=padding, align_corners=False
-    )
+    positions = sampling_positions(parameters, tuple(images.shape[2:]), spacing)
+    there = [each.to(images.device) for each in positions]
+    return interpolate(images, there, mode=mode, padding=padding)
 
 
 def _affine(
     parameters: SpatialParameters, size: tuple[int, ...], spacing: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """The map from output pixels off the centre to grid_sample's coordinates.
+    """The map from output pixels off the centre to input pixels.
 
     In double precision until the end: vectorised and scalar sines round differently in single,
     which would make an image depend on its place in the batch.
@@ -244,13 +241,12 @@ def _affine(
     precise = _precise(parameters.angles)
     shape = torch.tensor([size], dtype=precise, device=parameters.angles.device)
     pixel = torch.ones_like(shape) if spacing is None else spacing.to(shape)
-    extent = pixel * shape
     back = _rotation(parameters.angles.to(precise)).mT
     signs = 1.0 - 2.0 * parameters.flips.to(precise)
     shrink = signs / parameters.scale.to(precise)
-    matrix = back * (shrink * pixel)[:, None, :] * (2.0 / extent)[:, :, None]
-    shift = parameters.translation.to(precise) * extent
-    offset = -(back * shift[:, None, :]).sum(2) * (2.0 / extent)
+    matrix = back * (shrink * pixel)[:, None, :] / pixel[:, :, None]
+    shift = parameters.translation.to(precise) * shape * pixel
+    offset = (shape - 1) / 2 - (back * shift[:, None, :]).sum(2) / pixel
     return matrix.float(), offset.float()
 
 
@@ -273,7 +269,7 @@ def _turn(angle: Tensor, first: int, second: int, dims: int) -> Tensor:
     return matrix
 
 
-def _positions(parameters: SpatialParameters, size: tuple[int, ...]) -> list[Tensor]:
+def _centred(parameters: SpatialParameters, size: tuple[int, ...]) -> list[Tensor]:
     """Each axis' pixels off the centre, displaced, broadcastable to (N, *size)."""
     dims = len(size)
     device = parameters.translation.device

@@ -33,6 +33,7 @@ def _one_thread():
 
 
 def build(name, size=(16, 16), channels=1, **options):
+    """A family of three classes (or of one class), and its shape."""
     kind = FAMILIES.load(name)
     shape = Shape(channels, size, 3 if kind.conditional else 1)
     seed_initialisation(0, name)
@@ -41,12 +42,14 @@ def build(name, size=(16, 16), channels=1, **options):
 
 
 def batch_for(shape, count=4):
+    """Noise as a training batch."""
     rng = torch.Generator().manual_seed(1)
     images = torch.rand(count, shape.channels, *shape.size, generator=rng) * 2 - 1
     return Batch(torch.arange(count) % shape.classes, images)
 
 
 def generators(count):
+    """A seeded generator an image."""
     return [torch.Generator().manual_seed(seed) for seed in range(count)]
 
 
@@ -69,10 +72,12 @@ def images(tmp_path_factory):
 
 
 def session(directory: Path, preview=lambda step, family: None, report=lambda *_: None):
+    """A session that nobody watches."""
     return Session("test", "train_gan.options.x", 7, MACHINE, directory, report, preview)
 
 
 def trained(name, images, directory, **kinds):
+    """A family trained for a few steps, and its shape."""
     family, shape = build(name)
     labels = images.labels if family.conditional else images.labels * 0
     feed = Feed(images, labels, batch=4, balanced=True, device="cpu")
@@ -152,14 +157,14 @@ class TestFamily:
         monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
         whole, _ = trained(name, images, tmp_path / "whole")
 
-        class Cut(Exception):
+        class CutError(Exception):
             pass
 
         def cut(*_):
-            raise Cut
+            raise CutError
 
         for _ in range(SMALL["steps"] - 1):
-            with pytest.raises(Cut):
+            with pytest.raises(CutError):
                 # After a resume the first report tells of the steps already done.
                 trained(name, images, tmp_path / "cut", report=_after(2, cut))
         resumed, _ = trained(name, images, tmp_path / "cut")

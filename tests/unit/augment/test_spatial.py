@@ -17,7 +17,7 @@ from pipeline.augment.spatial import (
     displacement_field,
     draw_spatial,
     greatest_elastic,
-    sampling_grid,
+    sampling_positions,
 )
 
 # Coordinates of up to 20 pixels in single precision are right to 20 * 2^-23 = 2.4e-6 of a pixel,
@@ -87,11 +87,10 @@ class TestExactly:
         dims = len(size)
         images = noise(1, 1, *size)
         shift = [2 / length for length in size]
-        moved = apply_spatial(images, moving(1, dims, translation=shift), padding="zeros")
+        moved = apply_spatial(images, moving(1, dims, translation=shift))
         inner = (..., *([slice(2, None)] * dims))
         outer = (..., *([slice(None, -2)] * dims))
         assert torch.allclose(moved[inner], images[outer], atol=TOLERANCE)
-        assert float(moved[..., 0].abs().max()) < TOLERANCE
 
 
 @pytest.mark.parametrize("quarter", [1, 2, 3])
@@ -240,11 +239,8 @@ class TestElastic:
         control *= torch.where(places.sum(-1) % 2 == 0, 1.0, -1.0)
         limit = greatest_elastic(dims) * 0.99
         parameters = SpatialParameters(**still(1, dims), displacement=control * limit)
-        fine = (40,) * dims
-        grid = sampling_grid(parameters, fine)[0]
-        gradients = [
-            torch.stack(torch.gradient(grid[..., dims - 1 - axis]), -1) for axis in range(dims)
-        ]
+        positions = sampling_positions(parameters, (40,) * dims)
+        gradients = [torch.stack(torch.gradient(each[0]), -1) for each in positions]
         jacobian = torch.linalg.det(torch.stack(gradients, -1))
         assert float(jacobian.min()) > 0
 

@@ -1,0 +1,62 @@
+"""Batches: balanced, seeded, and the same from memory and from disk."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.gan import feed as feeding
+from pipeline.gan.feed import Feed
+from pipeline.imageset import ImageSet, ImageSetWriter, Meta
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """Ten images, of which the last one alone is of class b; image k has the value k."""
+    root = tmp_path_factory.mktemp("set")
+    meta = Meta(("a", "b"), ("CT",), "HU", (0.0, 10.0))
+    with ImageSetWriter(root, meta, capacity=10, shape=(1, 8, 8), dtype=np.int16) as writer:
+        for number in range(10):
+            writer.add(
+                np.full((1, 8, 8), number),
+                image_id=f"i{number}",
+                label="b" if number == 9 else "a",
+                patient_id="p0001",
+                origin="real",
+            )
+    return ImageSet.open(root)
+
+
+def draw(images, balanced, batch=2000):
+    """One big batch."""
+    feed = Feed(images, images.labels, batch=batch, balanced=balanced, device="cpu")
+    return feed.draw(torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize(("balanced", "expected"), [(True, 1000), (False, 200)])
+def test_classes_come_as_asked(images, balanced, expected):
+    """Half of 2000 draws, or one tenth, within five standard deviations (at most 112)."""
+    assert draw(images, balanced).labels.sum().item() == pytest.approx(expected, abs=112)
+
+
+def test_images_are_scaled_and_go_with_their_labels(images):
+    """Class b has the value 9, which is 0.8 in a window from 0 to 10."""
+    batch = draw(images, balanced=True)
+    assert torch.allclose(batch.images[batch.labels == 1], torch.tensor(0.8))
+    assert batch.images[batch.labels == 0].max() < 0.7
+
+
+def test_every_member_of_a_class_is_drawn(images):
+    """Balancing leaves nobody out."""
+    batch = draw(images, balanced=True)
+    assert len(batch.images[batch.labels == 0].flatten(1)[:, 0].unique()) == 9
+
+
+def test_reads_from_disk_what_does_not_fit(images, monkeypatch):
+    """A set too large for memory gives the same batches."""
+    held = draw(images, balanced=True, batch=16)
+    monkeypatch.setattr(feeding, "IN_MEMORY_BYTES", 10)
+    read = draw(images, balanced=True, batch=16)
+    assert torch.equal(held.images, read.images)
+    assert torch.equal(held.labels, read.labels)
