@@ -106,6 +106,8 @@ def make_run(
     (root / "predictions").mkdir(exist_ok=True)
     for arm, skill in skills.items():
         table = _predictions(images, splits, skill, seeds, rng)
+        if "synthetic" not in arm:
+            table["gan_seed"] = ""  # as classify leaves it where no generator is used
         table.to_csv(root / f"predictions/{arm}.csv", index=False)
     return root
 

@@ -48,6 +48,7 @@ def test_schema_units_and_verdicts(folded):
     }  # fmt: skip
     assert found["order"] == list(BETTER)
     assert found["note"] == "Made up."
+    assert {run["gan_seed"] for run in found["runs"] if run["arm"] == "real"} == {None}
     assert set(found["arms"]["classical"]["auc"]) == {"mean", "low", "high"}
     assert set(found["arms"]["classical"]["per_class"]) == {"cyst", "metastasis"}
     by_arm = {(row["arm"], row["against"]): row for row in found["contrasts"]}
