@@ -92,8 +92,8 @@ class History:
 
 
 def write_rows(path: Path, rows: Sequence[Row]) -> None:
-    """Write rows as CSV, a column for every figure that any row has."""
-    columns = list(dict.fromkeys(name for row in rows for name in row))
+    """Write rows as CSV: the step, then a column for every figure that any row has, by name."""
+    columns = ["step", *sorted({name for row in rows for name in row} - {"step"})]
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()

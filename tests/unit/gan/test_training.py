@@ -53,6 +53,7 @@ class Nothing:
     """A feed of nothing."""
 
     def draw(self, rng):
+        """An empty batch."""
         return Batch(torch.zeros(1, dtype=torch.long))
 
 
