@@ -21,6 +21,7 @@ from pipeline.augment.draws import Rng, uniform
 from pipeline.augment.interpolation import Mode, Padding, interpolate
 
 ELASTIC_CELLS = 4
+_CACHED = 2**17  # pixels, of which a few dozen copies are made on the way
 # Choi and Lee 2000, Graphical Models 62: a uniform cubic B-spline displacement cannot fold while
 # every control point moves by less than the control spacing over these constants.
 _INJECTIVITY = {2: 2.046392675, 3: 2.479472335}
@@ -64,8 +65,8 @@ class SpatialParameters:
     flips: Tensor
     displacement: Tensor | None = None
 
-    def take(self, rows: Tensor) -> SpatialParameters:
-        """The parameters of some images, by a boolean mask or by positions."""
+    def take(self, rows: Tensor | slice) -> SpatialParameters:
+        """The parameters of some images, by a boolean mask, positions or a slice."""
         return SpatialParameters(
             self.angles[rows],
             self.translation[rows],
@@ -156,14 +157,15 @@ def apply_spatial(
         The moved images, the same shape and type.
     """
     moved = _moved(parameters)
+    if not bool(moved.any()):
+        return _flipped(images, parameters.flips)
     if bool(moved.all()):
         return _sampled(images, parameters, mode, padding, spacing)
-    flipped = _flipped(images, parameters.flips)
-    if bool(moved.any()):
-        between = None if spacing is None else spacing[moved]
-        some = _sampled(images[moved], parameters.take(moved), mode, padding, between)
-        flipped = flipped.index_copy(0, moved.nonzero().squeeze(1), some)
-    return flipped
+    rows = moved.nonzero().squeeze(1)
+    between = None if spacing is None else spacing[rows.to(spacing.device)]
+    there = rows.to(images.device)
+    some = _sampled(images[there], parameters.take(rows), mode, padding, between)
+    return _flipped(images, parameters.flips).index_copy(0, there, some)
 
 
 def sampling_positions(
@@ -225,9 +227,17 @@ def _sampled(
     padding: Padding,
     spacing: Tensor | None,
 ) -> Tensor:
-    positions = sampling_positions(parameters, tuple(images.shape[2:]), spacing)
-    there = [each.to(images.device) for each in positions]
-    return interpolate(images, there, mode=mode, padding=padding)
+    """Interpolate a few images at a time on a CPU, whose cache then holds all that is between."""
+    size = tuple(images.shape[2:])
+    few = max(1, _CACHED // math.prod(size)) if images.device.type == "cpu" else len(images)
+    parts = []
+    for start in range(0, len(images), few):
+        rows = slice(start, start + few)
+        between = None if spacing is None else spacing[rows]
+        positions = sampling_positions(parameters.take(rows), size, between)
+        there = [each.to(images.device) for each in positions]
+        parts.append(interpolate(images[rows], there, mode=mode, padding=padding))
+    return torch.cat(parts) if len(parts) > 1 else parts[0]
 
 
 def _affine(

@@ -91,3 +91,8 @@ class TestClassicalAugmentation:
         ):
             changed = augmentation(len(size))(images, rng=rng).images
             assert len({tuple(each.flatten().tolist()) for each in changed}) == 6
+
+    def test_an_empty_batch(self, size):
+        """No images give no images."""
+        nothing = augmentation(len(size))(torch.zeros(0, 1, *size), rng=torch.Generator())
+        assert nothing.images.shape == (0, 1, *size)
