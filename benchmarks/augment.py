@@ -2,11 +2,11 @@
 
     python benchmarks/augment.py [--repeats 5]
 
-Every library rotates, shifts, scales, flips, changes gamma and adds noise to every image: one
-thread, 64x64 images and 32x32x32 volumes, milliseconds an image, the best of some repeats in which
-all take turns, so that the ratio holds on a busy machine too. Libraries that are not installed are
-left out. Below that, what the pipeline's defaults cost (with elastic displacement and blur), and
-DiffAugment's share of a GAN step.
+Every library rotates, shifts, scales, flips, changes gamma and adds noise to every image. Figures
+are milliseconds of processor time an image, on one thread: the least of some rounds in which all
+take turns, so that a busy machine changes them little and their ratio less. Libraries that are not
+installed are left out. Below that, what the pipeline's defaults cost (with elastic displacement and
+blur), and DiffAugment's share of a GAN step.
 """
 
 from __future__ import annotations
@@ -207,14 +207,14 @@ def diff_augment() -> Contender:
 
 
 def race(contenders: Mapping[str, Contender], images: Tensor, repeats: int) -> dict[str, float]:
-    """The least seconds of each contender over rounds in which all take turns."""
+    """The least seconds of processor time over rounds in which all contenders take turns."""
     best = dict.fromkeys(contenders, math.inf)
     for turn in range(repeats + 1):
         for name, contender in contenders.items():
-            start = time.perf_counter()
+            start = time.process_time()
             contender(images)
             if turn:  # the first round warms up
-                best[name] = min(best[name], time.perf_counter() - start)
+                best[name] = min(best[name], time.process_time() - start)
     return best
 
 
