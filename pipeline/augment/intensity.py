@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from pipeline.augment.draws import Rng, normal, uniform
+from pipeline.augment.precision import precise_dtype
 
 _TRUNCATED = 4.0  # standard deviations of the Gaussian that are kept, as in MONAI and SciPy
 
@@ -147,12 +148,11 @@ def _gaussian_weights(sigma: Tensor) -> Tensor:
     Each is cut where its own deviation says and sums to one, so that neither the batch's widest
     kernel nor the cut changes an image's mean.
     """
-    precise = torch.float32 if sigma.device.type == "mps" else torch.float64
-    wide = sigma.to(precise)
+    wide = sigma.to(precise_dtype(sigma))
     tails = (torch.clamp(wide * _TRUNCATED, min=0.5) + 0.5).floor()
     tails = torch.where(wide > 0, tails, torch.zeros_like(tails))
     radius = int(tails.max()) if len(sigma) else 0
-    at = torch.arange(radius + 1, dtype=precise, device=sigma.device)
+    at = torch.arange(radius + 1, dtype=wide.dtype, device=sigma.device)
     narrow = math.sqrt(0.5) / wide.clamp(min=1e-6)[:, None]
     weights = 0.5 * (torch.erf(narrow * (at + 0.5)) - torch.erf(narrow * (at - 0.5)))
     weights = weights * (at <= tails[:, None])

@@ -12,19 +12,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from pipeline.augment.draws import Rng, uniform
+from pipeline.augment.elastic import CONTROL, displacement_field, greatest_elastic
 from pipeline.augment.interpolation import Mode, Padding, interpolate
+from pipeline.augment.precision import precise_dtype
 
-ELASTIC_CELLS = 4
 _CACHED = 2**17  # pixels, of which a few dozen copies are made on the way
-# Choi and Lee 2000, Graphical Models 62: a uniform cubic B-spline displacement cannot fold while
-# every control point moves by less than the control spacing over these constants.
-_INJECTIVITY = {2: 2.046392675, 3: 2.479472335}
 
 
 @dataclass(frozen=True)
@@ -76,11 +73,6 @@ class SpatialParameters:
         )
 
 
-def greatest_elastic(spatial_dims: int) -> float:
-    """The share of the field of view below which no elastic displacement folds the image."""
-    return 1.0 / (ELASTIC_CELLS * _INJECTIVITY[spatial_dims])
-
-
 def draw_spatial(
     n: int, spatial_dims: int, ranges: SpatialRanges, *, rng: Rng
 ) -> SpatialParameters:
@@ -105,7 +97,7 @@ def draw_spatial(
     axes[list(ranges.flip)] = True
     displacement = None
     if ranges.elastic > 0:
-        control = (ELASTIC_CELLS + 3,) * spatial_dims
+        control = (CONTROL,) * spatial_dims
         displacement = ranges.elastic * (2 * uniform(rng, n, (spatial_dims, *control)) - 1)
     return SpatialParameters(
         angles=(2 * angles - 1) * torch.tensor([math.radians(each) for each in limits]).to(drawn),
@@ -188,21 +180,6 @@ def sampling_positions(
     return positions
 
 
-def displacement_field(displacement: Tensor, size: tuple[int, ...]) -> Tensor:
-    """Interpolate control points (N, D, *control) to (N, D, *size) by uniform cubic B-splines.
-
-    In double precision until the end: a product's order of sums depends on the batch, which single
-    precision would show.
-
-    Source: Rueckert et al. 1999, IEEE TMI 18(8), equation 2.
-    """
-    field = displacement.to(_precise(displacement))
-    for axis, length in enumerate(size, start=2):
-        weights = _spline_weights(length).to(field)
-        field = torch.movedim(torch.movedim(field, axis, -1) @ weights.T, -1, axis)
-    return field.float()
-
-
 def _moved(parameters: SpatialParameters) -> Tensor:
     moved = (parameters.angles != 0).any(1) | (parameters.translation != 0).any(1)
     moved = moved | (parameters.scale != 1).any(1)
@@ -248,7 +225,7 @@ def _affine(
     In double precision until the end: vectorised and scalar sines round differently in single,
     which would make an image depend on its place in the batch.
     """
-    precise = _precise(parameters.angles)
+    precise = precise_dtype(parameters.angles)
     shape = torch.tensor([size], dtype=precise, device=parameters.angles.device)
     pixel = torch.ones_like(shape) if spacing is None else spacing.to(shape)
     back = _rotation(parameters.angles.to(precise)).mT
@@ -293,26 +270,3 @@ def _centred(parameters: SpatialParameters, size: tuple[int, ...]) -> list[Tenso
         return positions
     field = displacement_field(parameters.displacement, size)
     return [positions[axis] + field[:, axis] * size[axis] for axis in range(dims)]
-
-
-@lru_cache(maxsize=16)
-def _spline_weights(length: int) -> Tensor:
-    """Weights (length, control) of the control points at each pixel's centre."""
-    at = (torch.arange(length, dtype=torch.float64) + 0.5) / length * ELASTIC_CELLS
-    cell = at.floor()
-    t = at - cell
-    taps = [
-        (1 - t) ** 3 / 6,
-        (3 * t**3 - 6 * t**2 + 4) / 6,
-        (-3 * t**3 + 3 * t**2 + 3 * t + 1) / 6,
-        t**3 / 6,
-    ]
-    weights = torch.zeros(length, ELASTIC_CELLS + 3, dtype=torch.float64)
-    for step, tap in enumerate(taps):
-        weights.scatter_(1, (cell.long() + step)[:, None], tap[:, None])
-    return weights
-
-
-def _precise(values: Tensor) -> torch.dtype:
-    """Double precision, where the device has it."""
-    return torch.float32 if values.device.type == "mps" else torch.float64
