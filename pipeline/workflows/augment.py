@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _BATCH = 64
 _GIB = 2**30
+_WORTH_WORKERS = 2**27  # pixels, some six seconds of work
 
 
 @dataclass(frozen=True)
@@ -74,12 +75,14 @@ def run(params: Params, root: Path, tracker: tracking.Run) -> None:
     # Sets of folds that are no more would otherwise stay beside the new ones.
     shutil.rmtree(root / "data/augmented", ignore_errors=True)
     jobs = [FoldJob(root, *pair, params.augment, params.seed) for pair in folds]
-    # On the CPU whatever the device: interpolation on a GPU rounds differently, and all later
-    # stages are keyed by these bytes.
+    # Little work is done sooner than processes are started. On the CPU whatever the device:
+    # interpolation on a GPU rounds differently, and all later stages are keyed by these bytes.
+    little = total * int(np.prod(images.shape)) < _WORTH_WORKERS
+    workers = 1 if little else params.compute.workers
     parallel_map(
         write_fold,
         jobs,
-        Machine("cpu", params.compute.threads, params.compute.workers),
+        Machine("cpu", params.compute.threads, workers),
         names=[job.name for job in jobs],
         total=total,
         description="augment",
@@ -125,12 +128,12 @@ def _check_size(images: ImageSet, count: int, folds: int, max_gib: float) -> Non
     each = int(np.prod(images.shape)) * images.dtype.itemsize + images.has_masks * pixels
     gib = count * each / _GIB
     tqdm.write(
-        f"augment: {count} images in {folds} folds, {gib:.2f} GiB of augment.max_gib {max_gib:g}"
+        f"augment: {count} images in {folds} folds, {gib:.3g} GiB of augment.max_gib {max_gib:g}"
     )
     if gib > max_gib:
         raise ParameterError(
             "augment.max_gib",
-            f"got {max_gib:g}, but the sets would take {gib:.2f} GiB; raise it, or lower "
+            f"got {max_gib:g}, but the sets would take {gib:.3g} GiB; raise it, or lower "
             "augment.copies, split.folds or ingest.size",
         )
 

@@ -147,8 +147,9 @@ def test_batches_change_no_byte(tmp_path, monkeypatch):
     assert digests(tmp_path / "data/augmented") == together
 
 
-def test_workers_change_no_byte(tmp_path):
+def test_workers_change_no_byte(tmp_path, monkeypatch):
     """Two processes write what one writes."""
+    monkeypatch.setattr(augment, "_WORTH_WORKERS", 0)
     write_inputs(tmp_path)
     augment.run(parameters(), tmp_path, tracking.NullRun())
     alone = digests(tmp_path / "data/augmented")
