@@ -241,7 +241,8 @@ class Store:
         run = MlflowRun(self, entry, created.info.run_id)
         run.parameters(chosen(entry))
         for path in entry.dependencies:
-            if path.startswith(DATA):
+            # Where the user's scans lie may name a patient; that they were read may be told.
+            if path.startswith(DATA) and entry.stage != "ingest":
                 run.dataset(path.removeprefix(DATA), Path(path), entry.stage)
         return run
 
@@ -401,8 +402,8 @@ def _hush() -> None:
     # A server that is gone costs seconds, not the half hour of MLflow's own patience.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
+    logging.getLogger("alembic").setLevel(logging.ERROR)
 
 
 def _tell(error: Exception) -> None:

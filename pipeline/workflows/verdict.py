@@ -17,6 +17,7 @@ from pipeline.errors import DataError
 from pipeline.report import wording
 
 SHOWN = ("auc", "sensitivity", "specificity", "accuracy")
+WITH_INTERVAL = 2
 COLOURS = {"helps": "green", "harms": "red", "no evidence": "yellow"}
 
 
@@ -69,23 +70,28 @@ def _table(result: Mapping[str, Any]) -> Table:
     for arm in result.get("order", result["arms"]):
         style = "bold" if arm == result["baseline"] else ""
         figures = result["arms"][arm]
-        table.add_row(arm, *(_interval(figures[name]) for name in metrics), style=style)
+        shown = [_interval(figures[name]) for name in metrics[:WITH_INTERVAL]]
+        shown += [_number(figures[name]["mean"]) for name in metrics[WITH_INTERVAL:]]
+        table.add_row(arm, *shown, style=style)
     share = f"{result['confidence']:.0%}"
     table.caption = f"mean (low\N{EN DASH}high), {share} intervals; {result['baseline']} in bold"
     return table
 
 
 def _interval(figure: Mapping[str, float | None]) -> str:
-    mean, low, high = (figure[key] for key in ("mean", "low", "high"))
-    if mean is None or low is None or high is None:
-        return "\N{EN DASH}"
-    return f"{mean:.3f} ({low:.3f}\N{EN DASH}{high:.3f})"
+    mean, low, high = (_number(figure[key]) for key in ("mean", "low", "high"))
+    return f"{mean} ({low}\N{EN DASH}{high})"
+
+
+def _number(value: float | None) -> str:
+    """Three decimals, without the zero before the point; a dash where nothing is defined."""
+    return "\N{EN DASH}" if value is None else f"{value:.3f}".replace("0.", ".", 1)
 
 
 def _units(result: Mapping[str, Any]) -> str:
     units = result["units"]
-    counted = ", ".join(f"{units[name]} {name}" for name in ("patients", "images"))
-    runs = " x ".join(f"{units[name]} {name}" for name in ("repeats", "folds", "seeds"))
+    counted = ", ".join(_count(units[name], name) for name in ("patients", "images"))
+    runs = " x ".join(_count(units[name], name) for name in ("repeats", "folds", "seeds"))
     positive = result.get("positive_class")
     ending = f"; sensitivity is for {positive}" if positive else ""
     return (
