@@ -94,9 +94,12 @@ def _units(result: Mapping[str, Any]) -> str:
     runs = " x ".join(_count(units[name], name) for name in ("repeats", "folds", "seeds"))
     positive = result.get("positive_class")
     ending = f"; sensitivity is for {positive}" if positive else ""
-    return (
-        f"Tested on {counted}; {runs}{ending}. {result['primary']} decides, fixed before running."
-    )
+    decides = result["primary"].replace("_", " ")
+    return f"Tested on {counted}; {runs}{ending}. The {decides} decides, as fixed beforehand."
+
+
+def _count(number: int, plural: str) -> str:
+    return f"{number} {plural.removesuffix('s') if number == 1 else plural}"
 
 
 def _where() -> str:
