@@ -1,0 +1,100 @@
+"""A wrong parameter is one sentence that names it, before anything runs."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline import config
+from pipeline.errors import DataError, ParameterError
+
+ROOT = Path(__file__).parents[2]
+VALUES = YAML(typ="safe").load(ROOT / "params.yaml")
+
+
+def changed(place: str, value) -> dict:
+    """params.yaml with one value changed, or added."""
+    values = copy.deepcopy(VALUES)
+    *above, last = place.split("/")
+    section = values
+    for name in above:
+        section = section[name]
+    section[last] = value
+    return values
+
+
+def test_the_committed_parameters_are_right():
+    """The demonstration passes its own checks."""
+    config.check_everything(config.load(ROOT / "params.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    [
+        ("seed", -1, "seed: got -1"),
+        ("splt", {}, "splt: is unknown"),
+        ("split/folds", 1, "split.folds: got 1"),
+        ("split/scheme", "loo", "split.scheme: got 'loo'"),
+        ("split/val_share", 0.95, "split.val_share"),
+        ("ingest/size", [32], "ingest"),
+        ("ingest/window", [400, -1000], "ingest"),
+        ("ingest/souce", "x", "ingest.souce: is unknown"),
+        ("augment/copies", 0, "augment.copies: got 0"),
+        ("compute/precision", "fp8", "compute.precision: got 'fp8'"),
+        ("classify/seeds", "many", "classify.seeds: got 'many'"),
+        ("compare/primary", "kappa", "compare.primary: got 'kappa'"),
+        ("ingest/source", "png", "ingest.source: got 'png'; choose one of dicom"),
+        ("ingest/options", {"lesion": 3}, "ingest.options.lesion: is unknown"),
+        ("train_gan/families", ["dcgn"], "train_gan.families: got 'dcgn'; choose one of"),
+        ("train_gan/options", {"conditional": {}}, "train_gan.options.dcgan: is absent"),
+        ("train_gan/options/dcgan", {"steps": 0}, "train_gan.options.dcgan.steps: got 0"),
+        ("classify/model", "resnet", "classify.model: got 'resnet'; choose one of"),
+        ("export/formats", ["jpg"], "export.formats: got 'jpg'; choose one of"),
+        ("classify/arms", {}, "classify.arms: is empty"),
+        ("classify/arms/a.b", {"recipe": "real", "images": "x"}, "may not hold a dot"),
+        ("classify/arms/real", {"recipe": "rael", "images": "x"}, "choose one of classical"),
+        (
+            "classify/arms/new",
+            {"recipe": "synthetic", "images": "data/synthetic/wgan"},
+            "needs the family 'wgan'",
+        ),
+        ("compare/baseline", "clasical", "compare.baseline: got 'clasical'; choose one of"),
+    ],
+)
+def test_a_wrong_parameter_is_named_with_what_is_allowed(place, value, words):
+    """No library's traceback, and no other parameter, is what the user sees."""
+    with pytest.raises(ParameterError) as caught:
+        config.check_everything(config.parse(changed(place, value)))
+    message = str(caught.value)
+    assert message.startswith("params.yaml: ")
+    assert words in message
+    assert "\n" not in message
+
+
+def test_a_missing_section_is_named():
+    """`ingest` has no default."""
+    values = {name: value for name, value in VALUES.items() if name != "ingest"}
+    with pytest.raises(ParameterError, match="ingest: is missing"):
+        config.parse(values)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [(None, "is missing"), ("a: [", "is not YAML"), ("", "no parameters")]
+)
+def test_a_file_that_is_no_parameters_is_said(tmp_path, text, words):
+    """Missing, broken or empty."""
+    path = tmp_path / "params.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(DataError, match=words):
+        config.load(path)
+
+
+def test_parameters_cannot_be_changed_after_reading():
+    """Sections are frozen."""
+    params = config.parse(VALUES)
+    with pytest.raises(ValueError, match="frozen"):
+        params.split.folds = 5

@@ -1,0 +1,135 @@
+"""params.yaml is changed for a person without losing a comment, a value or its correctness."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline import config, edits
+from pipeline.errors import DataError, ParameterError
+
+ROOT = Path(__file__).parents[2]
+PRESETS = sorted(edits.presets(ROOT))
+OF_DATA = [name for name in PRESETS if name != "gpu"]
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A copy of what is edited."""
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    shutil.copytree(ROOT / "presets", tmp_path / "presets")
+    return tmp_path
+
+
+def values(path: Path):
+    """A YAML file's content."""
+    return YAML(typ="safe").load(path)
+
+
+def places(content, above=""):
+    """Dotted names that an overlay sets; what it replaces whole counts as one."""
+    for name, value in content.items():
+        where = f"{above}{name}"
+        if isinstance(value, dict) and not edits.REPLACED.fullmatch(where):
+            yield from places(value, f"{where}.")
+        else:
+            yield where
+
+
+class TestPresets:
+    """Overlays on params.yaml."""
+
+    @pytest.mark.parametrize("name", PRESETS)
+    def test_every_preset_gives_valid_parameters(self, project, name):
+        """Merged into the demonstration, each passes every check."""
+        edits.use_preset(project, name)
+        config.check_everything(config.load(project / "params.yaml"))
+
+    @pytest.mark.parametrize("name", OF_DATA)
+    def test_presets_of_data_sets_name_the_same_parameters(self, name):
+        """So that one replaces another whole."""
+        expected = set(places(values(ROOT / "presets/phantom.yaml")))
+        assert set(places(values(ROOT / f"presets/{name}.yaml"))) == expected
+
+    def test_whatever_the_gpu_preset_sets_the_others_set_back(self):
+        """It goes on top of any of them."""
+        assert set(places(values(ROOT / "presets/gpu.yaml"))) <= set(
+            places(values(ROOT / "presets/phantom.yaml"))
+        )
+
+    def test_the_phantom_undoes_every_other_preset(self, project):
+        """After all of them, params.yaml is what it was, comments and all."""
+        before = values(project / "params.yaml")
+        edits.use_preset(project, "phantom")
+        assert values(project / "params.yaml") == before
+        comments = [
+            line.partition("#")[2]
+            for line in (project / "params.yaml").read_text().splitlines()
+            if "#" in line
+        ]
+        for name in [*PRESETS, "phantom"]:
+            edits.use_preset(project, name)
+        text = (project / "params.yaml").read_text()
+        assert values(project / "params.yaml") == before
+        assert [line.partition("#")[2] for line in text.splitlines() if "#" in line] == comments
+        assert "\n\nsplit:\n" in text
+
+    def test_a_path_outside_the_project_becomes_absolute(self, project, tmp_path_factory):
+        """An experiment's workspace lies elsewhere and must find it too."""
+        scans = tmp_path_factory.mktemp("scans")
+        edits.use_preset(project, "phantom", str(scans))
+        assert values(project / "params.yaml")["ingest"]["path"] == str(scans.resolve())
+
+    def test_a_path_inside_the_project_stays_relative(self, project):
+        """Another clone has it in the same place."""
+        (project / "data/raw").mkdir(parents=True)
+        edits.use_preset(project, "phantom", str(project / "data/raw"))
+        assert values(project / "params.yaml")["ingest"]["path"] == "data/raw"
+
+    def test_a_missing_path_or_preset_is_said(self, project):
+        """And nothing is written."""
+        before = (project / "params.yaml").read_bytes()
+        with pytest.raises(DataError, match="no such file"):
+            edits.use_preset(project, "phantom", str(project / "nowhere"))
+        with pytest.raises(DataError, match=r"choose one of .*phantom"):
+            edits.use_preset(project, "phntom")
+        assert (project / "params.yaml").read_bytes() == before
+
+
+class TestFamilies:
+    """Families and their arms change together."""
+
+    def arms(self, project):
+        """Arm -> images."""
+        found = values(project / "params.yaml")["classify"]["arms"]
+        return {name: arm["images"] for name, arm in found.items()}
+
+    def test_an_arm_goes_with_its_family(self, project):
+        """No arm names a family that is not trained."""
+        edits.set_families(project, ["conditional"])
+        assert "classical+synthetic-dcgan" not in self.arms(project)
+        config.check_everything(config.load(project / "params.yaml"))
+
+    def test_the_headline_arms_follow_the_first_family(self, project):
+        """And the arm that would be their double goes."""
+        edits.set_families(project, ["dcgan"])
+        arms = self.arms(project)
+        assert arms["synthetic"] == arms["classical+synthetic"] == "data/synthetic/dcgan"
+        assert "classical+synthetic-dcgan" not in arms
+
+    def test_a_family_that_comes_back_gets_its_arm(self, project):
+        """There and back again is where one was."""
+        before = (project / "params.yaml").read_text()
+        edits.set_families(project, ["conditional"])
+        edits.set_families(project, ["conditional", "dcgan"])
+        assert (project / "params.yaml").read_text() == before
+
+    def test_an_unknown_family_changes_nothing(self, project):
+        """The message lists the families."""
+        before = (project / "params.yaml").read_bytes()
+        with pytest.raises(ParameterError, match=r"dcgn.*choose one of .*dcgan"):
+            edits.set_families(project, ["dcgn"])
+        assert (project / "params.yaml").read_bytes() == before
