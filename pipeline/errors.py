@@ -24,6 +24,11 @@ class ParameterError(PipelineError):
     def __init__(self, parameter: str, problem: str) -> None:
         super().__init__(f"params.yaml: {parameter}: {problem}")
         self.parameter = parameter
+        self._problem = problem
+
+    def __reduce__(self) -> tuple[type[ParameterError], tuple[str, str]]:
+        """Travel from a worker process to its parent, which pickle alone cannot do here."""
+        return type(self), (self.parameter, self._problem)
 
 
 class DataError(PipelineError):
@@ -37,6 +42,11 @@ class DataError(PipelineError):
     def __init__(self, place: object, problem: str) -> None:
         super().__init__(f"{place}: {problem}")
         self.place = str(place)
+        self._problem = problem
+
+    def __reduce__(self) -> tuple[type[DataError], tuple[str, str]]:
+        """Travel from a worker process to its parent, which pickle alone cannot do here."""
+        return type(self), (self.place, self._problem)
 
 
 class LeakError(PipelineError):

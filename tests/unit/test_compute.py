@@ -1,0 +1,91 @@
+"""Jobs give the same results side by side as one by one, and their figures reach one listener."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pipeline import compute
+from pipeline.compute import Machine
+from pipeline.errors import DataError, ParameterError
+from pipeline.seeding import torch_rng
+
+
+def draw(job, machine, report):
+    """A job that draws from its own generator and reports once."""
+    value = float(torch.rand((), generator=torch_rng(7, "job", job)))
+    report(1, {"value": value}, at=job)
+    return value, torch.get_num_threads()
+
+
+def refuse(job, machine, report):
+    """A job that fails as a user's mistake makes it fail."""
+    raise DataError("file", f"job {job} is broken")
+
+
+def run(task, workers, listener=None):
+    """Three jobs."""
+    return compute.parallel_map(
+        task,
+        range(3),
+        Machine("cpu", threads=1, workers=workers),
+        names=[f"j{number}" for number in range(3)],
+        total=3,
+        description="test",
+        listener=listener,
+    )
+
+
+class TestParallelMap:
+    """Work over jobs."""
+
+    def test_workers_change_no_result_and_every_figure_is_heard_here(self):
+        """One process or two: the same numbers, in the order of the jobs, and a single writer."""
+        heard = {}
+        alone = run(draw, 1)
+        together = run(draw, 2, lambda job, figures, at: heard.update({(job, at): figures}))
+        assert alone == together
+        assert heard == {
+            (f"j{number}", number): {"value": value} for number, (value, _) in enumerate(alone)
+        }
+
+    @pytest.mark.parametrize("workers", [1, 2])
+    def test_an_error_of_a_job_comes_through_as_it_is(self, workers):
+        """The user reads the same sentence however many workers there are."""
+        with pytest.raises(DataError, match="file: job 0 is broken"):
+            run(refuse, workers)
+
+    def test_a_failing_listener_is_told_and_hangs_nothing(self):
+        """The pool ends, and the error is not lost."""
+
+        def fail(job, figures, at):
+            raise RuntimeError("deaf")
+
+        with pytest.raises(RuntimeError, match="deaf"):
+            run(draw, 2, fail)
+
+
+class TestMachine:
+    """Devices and precision."""
+
+    def test_a_missing_device_is_a_sentence(self):
+        """Not a traceback from PyTorch."""
+        with pytest.raises(ParameterError, match=r"compute\.device: got 'cuda:99'"):
+            compute.choose_device("cuda:99")
+
+    def test_precision_is_the_block_s(self):
+        """bf16 inside, fp32 otherwise."""
+        ones = torch.ones(2, 2)
+        with compute.autocast(Machine(precision="bf16")):
+            assert (ones @ ones).dtype == torch.bfloat16
+        with compute.autocast(Machine(precision="fp32")):
+            assert (ones @ ones).dtype == torch.float32
+
+
+def test_half_done_work_lies_in_the_real_repository(tmp_path, monkeypatch):
+    """An experiment's workspace is thrown away; what can be resumed is not."""
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    assert compute.resume_directory("a", "b") == tmp_path.resolve() / ".resume/a/b"
+    monkeypatch.delenv("DVC_ROOT")
+    monkeypatch.chdir(tmp_path)
+    assert compute.project_root() == tmp_path.resolve()
