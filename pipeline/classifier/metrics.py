@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata
 
 METRICS = ("accuracy", "balanced_accuracy", "sensitivity", "specificity", "auc", "f1", "ece")
 PER_CLASS = ("sensitivity", "specificity", "auc", "f1")
@@ -90,12 +89,14 @@ def area_under_curve(positive: ArrayLike, scores: ArrayLike) -> float:
     Source: Mann-Whitney U over n_positive * n_negative; Hanley and McNeil 1982.
     """
     is_positive = np.asarray(positive, bool)
-    n_positive, n_negative = int(is_positive.sum()), int((~is_positive).sum())
-    if n_positive == 0 or n_negative == 0:
+    values = np.asarray(scores, np.float64)
+    positives, negatives = values[is_positive], np.sort(values[~is_positive])
+    if len(positives) == 0 or len(negatives) == 0:
         return float("nan")
-    ranks = rankdata(np.asarray(scores, np.float64))
-    u = ranks[is_positive].sum() - n_positive * (n_positive + 1) / 2
-    return float(u / (n_positive * n_negative))
+    # A positive beats the negatives below it, and half of those that it ties with.
+    below = np.searchsorted(negatives, positives, side="left")
+    not_above = np.searchsorted(negatives, positives, side="right")
+    return float((below + not_above).mean() / (2 * len(negatives)))
 
 
 def calibration_error(
