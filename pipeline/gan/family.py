@@ -114,6 +114,8 @@ class TrainingOptions(Section):
         steps: Rounds of all phases.
         batch: Images a step.
         copies: Train on the classical copies as well, not on the real images alone.
+        mirror: Mirror real images along every axis at random. Better than letting the
+            discriminator flip what it sees, which leaves the generator with one orientation.
         balanced: Draw classes equally often, so that the rare one is learnt too.
         learning_rate: Adam's, for every network that `learning_rates` does not name.
         learning_rates: By network, where it differs.
@@ -126,6 +128,7 @@ class TrainingOptions(Section):
     steps: Count = 1200
     batch: Count = 32
     copies: bool = True
+    mirror: bool = False
     balanced: bool = True
     learning_rate: Positive = 2e-4
     learning_rates: Mapping[str, Positive] = {}

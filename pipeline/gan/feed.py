@@ -26,6 +26,7 @@ class Feed:
         labels: (N,) class indices as the family counts them (all 0 with one model per class).
         batch: Images a batch.
         balanced: Draw classes equally often, instead of as they come.
+        mirror: Mirror each image along each axis with probability one half.
         device: Where batches go; the whole set as well, where it fits.
     """
 
@@ -36,11 +37,13 @@ class Feed:
         *,
         batch: int,
         balanced: bool,
+        mirror: bool = False,
         device: str,
     ) -> None:
         self._set = images
         self._labels = torch.tensor(labels)
         self._batch = batch
+        self._mirror = mirror
         self._device = device
         self._members = [
             torch.from_numpy(np.flatnonzero(labels == label))
@@ -60,8 +63,10 @@ class Feed:
         rows = self._rows(rng)
         labels = self._labels[rows].to(self._device)
         if self._held is not None:
-            return Batch(labels, self._held[rows.to(self._device)])
-        return Batch(labels, self._to_device(self._set.scaled(rows.numpy())))
+            images = self._held[rows.to(self._device)]
+        else:
+            images = self._to_device(self._set.scaled(rows.numpy()))
+        return Batch(labels, self._mirrored(images, rng) if self._mirror else images)
 
     def _rows(self, rng: Generator) -> Tensor:
         if not self._members:
@@ -73,6 +78,13 @@ class Feed:
             for label, place in zip(classes.tolist(), places.tolist(), strict=True)
         ]
         return torch.stack(rows)
+
+    def _mirrored(self, images: Tensor, rng: Generator) -> Tensor:
+        for axis in range(2, images.ndim):
+            coins = torch.rand(len(images), generator=rng) < 0.5
+            chosen = coins.to(self._device).reshape(-1, *[1] * (images.ndim - 1))
+            images = torch.where(chosen, images.flip(axis), images)
+        return images
 
     def _to_device(self, scaled: NDArray[np.float32]) -> Tensor:
         images = torch.from_numpy(scaled).to(self._device)

@@ -147,7 +147,12 @@ def train_model(job: ModelJob, machine: Machine, report: Report) -> Path:
 
             family.prepare(images, numpy_rng(job.seed, job.name, "prepare"))
         feed = Feed(
-            images, labels, batch=options.batch, balanced=options.balanced, device=machine.device
+            images,
+            labels,
+            batch=options.batch,
+            balanced=options.balanced,
+            mirror=options.mirror,
+            device=machine.device,
         )
         session = Session(
             name=job.name,

@@ -13,22 +13,23 @@ augmentation: Zhao et al. 2020, arXiv:2006.10738.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import torch
 from pydantic import Field
 from torch import Generator, Tensor, nn
-from torch.nn.functional import leaky_relu
+from torch.nn.functional import interpolate, leaky_relu
 
 from pipeline.augment import differentiable
 from pipeline.config import Count, NotNegative, Positive
 from pipeline.gan.family import Batch, Decay, Diet, Phase, Policies, Report, Shape, TrainingOptions
-from pipeline.gan.layers import BATCH_NORMS, Pyramid, down, up, widths
+from pipeline.gan.layers import CONVOLUTIONS, Pyramid, down, up, widths
 from pipeline.gan.losses import LOSSES, LossName
 from pipeline.gan.penalties import r1
 
 _SLOPE = 0.2
+_GROUP = 8
 
 
 class ConditionalOptions(TrainingOptions):
@@ -47,7 +48,11 @@ class ConditionalOptions(TrainingOptions):
         augmentation: What the discriminator sees images through, in order.
     """
 
+    batch: Count = 16
+    copies: bool = False
+    mirror: bool = True
     learning_rate: Positive = 1e-3
+    learning_rates: Mapping[str, Positive] = {"discriminator": 2e-3}
     betas: tuple[Decay, Decay] = (0.0, 0.99)
     ngf: Count = 32
     ndf: Count = 32
@@ -56,9 +61,9 @@ class ConditionalOptions(TrainingOptions):
     embedding: Count = 16
     loss: LossName = "non_saturating"
     smoothing: float = Field(default=0.0, ge=0.0, lt=0.5)
-    r1_gamma: NotNegative = 0.5
+    r1_gamma: NotNegative = 0.1
     r1_every: Count = 8
-    augmentation: Policies = ("brightness", "contrast", "translation", "flip", "cutout")
+    augmentation: Policies = ("translation",)
 
 
 class Conditional:
@@ -123,17 +128,25 @@ class Conditional:
 
 
 class _Generator(nn.Module):
-    """(N, latent) and (N,) class indices -> (N, C, *spatial) in [-1, 1]."""
+    """(N, latent) and (N,) class indices -> (N, C, *spatial) in [-1, 1].
+
+    Every level adds its own image to the enlarged one of the level before, so that shapes are
+    there within the first hundred steps and no grid is left by the transposed convolutions.
+    """
 
     def __init__(self, shape: Shape, options: ConditionalOptions) -> None:
         super().__init__()
         self.pyramid = Pyramid.of(shape.size)
+        self._enlarge = "bilinear" if shape.spatial_dims == 2 else "trilinear"
         dims, strides = shape.spatial_dims, self.pyramid.strides
         channels = widths(len(strides), options.ngf, options.widest)
-        pixels = math.prod(self.pyramid.base)
+        told = options.latent + options.embedding
         self.embedding = nn.Embedding(shape.classes, options.embedding)
-        self.start = nn.Linear(options.latent + options.embedding, channels[0] * pixels)
-        self.norms = nn.ModuleList(BATCH_NORMS[dims](width) for width in channels)
+        self.start = nn.Linear(told, channels[0] * math.prod(self.pyramid.base))
+        self.norms = nn.ModuleList(_ToldNorm(width, told) for width in channels)
+        self.images = nn.ModuleList(
+            CONVOLUTIONS[dims](width, shape.channels, 1) for width in channels
+        )
         self.ups = nn.ModuleList(
             up(dims, before, after, stride)
             for before, after, stride in zip(
@@ -143,10 +156,39 @@ class _Generator(nn.Module):
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
         told = torch.cat([latents, self.embedding(labels)], dim=1)
-        images = self.start(told).unflatten(1, (-1, *self.pyramid.base))
-        for norm, step in zip(self.norms, self.ups, strict=True):
-            images = step(leaky_relu(norm(images), _SLOPE))
-        return self.pyramid.crop(torch.tanh(images))
+        features = self.start(told).unflatten(1, (-1, *self.pyramid.base))
+        total: Tensor | None = None
+        for level, stride in enumerate(self.pyramid.strides):
+            features = leaky_relu(self.norms[level](features, told), _SLOPE)
+            image = self.images[level](features)
+            factors = tuple(map(float, stride))
+            total = interpolate(
+                image if total is None else total + image, scale_factor=factors, mode=self._enlarge
+            )
+            features = self.ups[level](features)
+        # The finest level's features are its image already.
+        return self.pyramid.crop(torch.tanh(features if total is None else total + features))
+
+
+class _ToldNorm(nn.Module):
+    """Group normalisation whose scale and shift depend on the latent and on the class.
+
+    Unlike batch normalisation it makes an image from its own latent alone, in training as when
+    sampling, so that the averaged weights need no statistics to go with them.
+    """
+
+    def __init__(self, channels: int, told: int) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(max(1, channels // _GROUP), channels, affine=False)
+        self.tell = nn.Linear(told, 2 * channels)
+        nn.init.zeros_(self.tell.weight)
+        nn.init.zeros_(self.tell.bias)
+
+    def forward(self, features: Tensor, told: Tensor) -> Tensor:
+        shape = (len(features), -1, *[1] * (features.ndim - 2))
+        scale, shift = (part.reshape(shape) for part in self.tell(told).chunk(2, dim=1))
+        changed: Tensor = self.norm(features) * (1.0 + scale) + shift
+        return changed
 
 
 class _Discriminator(nn.Module):

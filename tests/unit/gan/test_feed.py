@@ -60,3 +60,19 @@ def test_reads_from_disk_what_does_not_fit(images, monkeypatch):
     read = draw(images, balanced=True, batch=16)
     assert torch.equal(held.images, read.images)
     assert torch.equal(held.labels, read.labels)
+
+
+def test_mirrors_each_axis_by_its_own_coin(tmp_path):
+    """One image comes in all four orientations, about a quarter of 400 draws each (5 sd = 43)."""
+    meta = Meta(("a",), ("CT",), "HU", (-1.0, 1.0))
+    image = np.zeros((1, 8, 8), np.float32)
+    image[0, 0, 0] = 1.0
+    with ImageSetWriter(tmp_path, meta, capacity=1, shape=(1, 8, 8), dtype=np.float32) as writer:
+        writer.add(image, image_id="i", label="a", patient_id="p", origin="real")
+    labels = np.zeros(1, np.int64)
+    feed = Feed(
+        ImageSet.open(tmp_path), labels, batch=400, balanced=False, mirror=True, device="cpu"
+    )
+    drawn = feed.draw(torch.Generator().manual_seed(0)).images
+    for corner in (drawn[:, 0, x, y] for x in (0, -1) for y in (0, -1)):
+        assert corner.sum().item() == pytest.approx(100, abs=43)
