@@ -5,105 +5,28 @@ The tests share one clone and go on from each other's state, in the order of thi
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import sqlite3
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
-ROOT = Path(__file__).parents[2]
-GAN = {"steps": 4, "batch": 4, "ngf": 4, "ndf": 4, "widest": 8, "latent": 4}
-TINY = {
-    "compute": {"workers": 1},
-    "ingest": {
-        "size": [16, 16],
-        "options": {
-            "lesions": {"cyst": 16, "metastasis": 16, "haemangioma": 16},
-            "patients": 24,
-        },
-    },
-    "split": {"folds": 2},
-    "augment": {"copies": 1},
-    "train_gan": {"families": ["conditional"], "options": {"conditional": GAN}},
-    "synthesize": {"per_class": 12},
-    "assess": {"embedding_steps": 3, "floor_repeats": 2},
-    "classify": {"seeds": 1, "steps": 4, "batch": 8, "evaluate_every": 2},
-    "compare": {"bootstrap": 50},
-}
-ARMS = {
-    "classical": {"recipe": "classical", "images": "data/augmented"},
-    "classical+synthetic": {
-        "recipe": "classical_synthetic",
-        "images": "data/synthetic/conditional",
+from tests import tiny_clone
+from tests.tiny_clone import ARMS, GAN
+
+INGEST = {
+    "size": [16, 16],
+    "options": {
+        "lesions": {"cyst": 16, "metastasis": 16, "haemangioma": 16},
+        "patients": 24,
     },
 }
 LIKE_MLFLOW = "select count(*) from runs"
 
 
-class Clone:
-    """A clone of the project with tiny parameters."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def run(self, *command: str) -> str:
-        """Run a command in the clone; returns what it said."""
-        binaries = Path(sys.executable).parent
-        environment = dict(os.environ, PATH=f"{binaries}{os.pathsep}{os.environ['PATH']}")
-        for name in ("DVC_ROOT", "DVC_STAGE", "MLFLOW_TRACKING_URI", "PYTHONPATH"):
-            environment.pop(name, None)
-        result = subprocess.run(
-            command, cwd=self.path, env=environment, capture_output=True, text=True, check=False
-        )
-        said = result.stdout + result.stderr
-        assert result.returncode == 0, said[-4000:]
-        return said
-
-    def repro(self, *more: str) -> list[str]:
-        """Run `dvc repro`; returns the stages that ran, in order."""
-        return re.findall(r"Running stage '(.+?)'", self.run("dvc", "repro", *more))
-
-    def change(self, **sections) -> None:
-        """Change parameters; arms are replaced whole."""
-        path = self.path / "params.yaml"
-        yaml = YAML()
-        values = yaml.load(path)
-        for name, section in sections.items():
-            values[name].update(section)
-        yaml.dump(values, path)
-
-    def query(self, text: str) -> list[tuple]:
-        """Ask the clone's MLflow store."""
-        with sqlite3.connect(self.path / "mlflow.db") as connection:
-            return connection.execute(text).fetchall()
-
-
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
-    """The project's files as they are in the working tree, in a repository of their own."""
-    path = tmp_path_factory.mktemp("clone") / "project"
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    for name in listed.stdout.splitlines():
-        if (ROOT / name).is_file() and name != "dvc.lock":
-            (path / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, path / name)
-    made = Clone(path)
-    made.run("git", "init", "-q")
-    made.run("git", "config", "user.name", "Test")
-    made.run("git", "config", "user.email", "test@example.org")
-    made.change(**TINY)
-    made.change(classify={"arms": ARMS})
-    made.run("git", "add", ".")
-    made.run("git", "commit", "-q", "-m", "Tiny parameters")
-    return made
+    """A clone whose scans are the phantom's."""
+    return tiny_clone.make(tmp_path_factory.mktemp("clone") / "project", ingest=INGEST)
 
 
 @pytest.mark.slow
