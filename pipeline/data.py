@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 
 import numpy as np
@@ -73,6 +74,15 @@ class Dataset(torch_data.Dataset[tuple[Tensor, int]]):
         """Read many images at once, as PyTorch's loaders do where they can."""
         images, labels = self.read(positions)
         return [(image, int(label)) for image, label in zip(images, labels, strict=True)]
+
+    @cached_property
+    def spacing(self) -> Tensor:
+        """(N, D) pixel spacing of every image in units of its first axis'; ones where unknown.
+
+        Shears and turns need no more than the proportions, and isotropic images have exactly ones.
+        """
+        spacing = np.concatenate([images.spacing for images in self.sets])
+        return torch.from_numpy(spacing / spacing[:, :1])
 
     def read(self, positions: ArrayLike) -> tuple[Tensor, Tensor]:
         """Read images, (n, C, *spatial) float32 in [-1, 1], and class indices, (n,) int64."""

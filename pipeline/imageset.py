@@ -167,6 +167,28 @@ class ImageSet:
         position = {name: index for index, name in enumerate(self.meta.classes)}
         return np.asarray(self.manifest["label"].map(position), np.int64)
 
+    @property
+    def spacing(self) -> NDArray[np.float32]:
+        """(N, D) millimetres between pixel centres along each axis; ones where it is unknown.
+
+        Raises:
+            DataError: If a row gives another number of axes than the images have, or no numbers.
+        """
+        rows = []
+        for text in self.manifest["spacing_mm"]:
+            try:
+                row = parsed_spacing(text) or (1.0,) * self.spatial_dims
+            except ValueError:
+                row = ()
+            if len(row) != self.spatial_dims or not all(0 < mm < np.inf for mm in row):
+                raise DataError(
+                    self.root / "manifest.csv",
+                    f"has the spacing_mm {text!r}; give {self.spatial_dims} positive numbers as "
+                    "in 0.5x0.5, or nothing",
+                )
+            rows.append(row)
+        return np.asarray(rows, np.float32).reshape(len(rows), self.spatial_dims)
+
     def take(self, rows: ArrayLike) -> ImageSet:
         """View some rows, given as positions or as a boolean mask, in the given order."""
         chosen = np.asarray(rows)
@@ -335,6 +357,11 @@ def narrowest_dtype(low: float, high: float) -> np.dtype[Any]:
         if bounds.min <= low and high <= bounds.max:
             return np.dtype(dtype)
     return np.dtype(np.float32)
+
+
+def parsed_spacing(text: str) -> tuple[float, ...]:
+    """Read a cell of the column `spacing_mm`, e.g. `0.5x0.5x2`; nothing where it is empty."""
+    return tuple(float(mm) for mm in text.split("x")) if text else ()
 
 
 def with_note(meta: Meta, note: str) -> Meta:

@@ -19,6 +19,7 @@ def labelled_noise(
     origin: str = "real",
     size: tuple[int, ...] = (8, 8),
     classes: tuple[str, ...] = CLASSES,
+    spacing_mm: tuple[float, ...] | None = None,
     seed: int = 0,
 ) -> ImageSet:
     """Write a set whose images are brighter the greater their label.
@@ -39,6 +40,7 @@ def labelled_noise(
                 label=classes[label],
                 patient_id=f"p{index}",
                 origin=origin,
+                spacing_mm=spacing_mm,
                 parent_ids=() if origin == "real" else (f"real-{index}",),
             )
     return ImageSet.open(root)

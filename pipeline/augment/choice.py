@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
 from pipeline.augment.classical import Augmentation, ClassicalAugmentation
 from pipeline.augment.intensity import IntensityRanges
 from pipeline.augment.spatial import SpatialRanges, check_ranges
@@ -46,6 +51,22 @@ def choose(augment: Augment, spatial_dims: int) -> Augmentation:
             blur=augment.blur,
         ),
     )
+
+
+def choose_online(
+    augment: Augment, spatial_dims: int
+) -> Callable[[Tensor, torch.Generator, Tensor], Tensor]:
+    """Build what `choose` does as a training asks for it: a batch of images alone.
+
+    Returns:
+        A function of images (N, C, *spatial) in [-1, 1], a generator and the pixel spacing (N, D).
+    """
+    augmentation = choose(augment, spatial_dims)
+
+    def transform(images: Tensor, rng: torch.Generator, spacing: Tensor) -> Tensor:
+        return augmentation(images, rng=rng, spacing=spacing).images
+
+    return transform
 
 
 def _axes(flip: bool | tuple[int, ...], spatial_dims: int) -> tuple[int, ...]:

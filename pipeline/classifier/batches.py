@@ -14,7 +14,8 @@ from torch.nn import functional as F
 from pipeline.data import BatchSampler, Dataset, Pool, batch_counts
 from pipeline.seeding import numpy_rng, torch_rng
 
-Transform: TypeAlias = Callable[[Tensor, torch.Generator], Tensor]
+# Images (N, C, *spatial), the generator, and (N, D) pixel spacing up to a factor -> images.
+Transform: TypeAlias = Callable[[Tensor, torch.Generator, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,9 @@ def batches(
         steps: Batches.
         mixup_alpha: Parameter of the Beta distribution that mixup draws from.
         seed: Determines every draw.
-        transform: Online augmentation, (N, C, *spatial) in [-1, 1] -> the same.
+        transform: Online augmentation of (N, C, *spatial) in [-1, 1]; it is also given each
+            image's pixel spacing, (N, D), since what turns voxels of unequal sides shears the
+            patient.
 
     Yields:
         Images (batch, C, *spatial) float32 and class probabilities (batch, K), on the CPU.
@@ -71,10 +74,12 @@ def batches(
             chosen = numpy_rng(seed, "transformed", step).random(batch) < wanted
             rows = torch.from_numpy(np.flatnonzero(chosen))
             if len(rows):
-                images[rows] = transform(images[rows], torch_rng(seed, "transform", step))
+                spacing = dataset.spacing[torch.tensor(positions)[rows]]
+                rng = torch_rng(seed, "transform", step)
+                images[rows] = transform(images[rows], rng, spacing)
         if diet.mixing == "mixup":
-            rng = numpy_rng(seed, "mixup", step)
-            images, targets = mixup(images, targets, alpha=mixup_alpha, rng=rng)
+            mixing = numpy_rng(seed, "mixup", step)
+            images, targets = mixup(images, targets, alpha=mixup_alpha, rng=mixing)
         yield images, targets
 
 

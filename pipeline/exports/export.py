@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from pipeline.imageset import ImageSet, Meta
+from pipeline.imageset import ImageSet, Meta, parsed_spacing
 
 _CHUNK = 1 << 20
 
@@ -56,14 +56,13 @@ def selected_samples(sets: Sequence[ImageSet]) -> Iterator[Sample]:
         for row in range(len(images)):
             if int(manifest["selected"].iloc[row]) != 1:
                 continue
-            spacing = str(manifest["spacing_mm"].iloc[row])
             yield Sample(
                 image_id=str(manifest["image_id"].iloc[row]),
                 label=str(manifest["label"].iloc[row]),
                 trained_on=images.root.name,
                 image=images.stored([row])[0],
                 mask=images.masks([row])[0] if images.has_masks else None,
-                spacing_mm=tuple(float(mm) for mm in spacing.split("x") if mm),
+                spacing_mm=parsed_spacing(manifest["spacing_mm"].iloc[row]),
             )
 
 

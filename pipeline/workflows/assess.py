@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import tracking
-from pipeline.augment.choice import choose
+from pipeline.augment.choice import choose_online
 from pipeline.compute import Machine, Report, choose_device, parallel_map
 from pipeline.config import Params
 from pipeline.errors import DataError
@@ -100,14 +100,13 @@ def _assess_fold(job: _Job, machine: Machine, report: Report) -> dict[str, Any]:
         raise DataError(synthetic.root, "holds no images; raise synthesize.per_class")
     splits.check_training(synthetic, job.repeat, job.fold)
     options = job.params.assess
-    augmentation = choose(job.params.augment, images.spatial_dims)
     embed = FEATURES.load(options.features, "assess.features").fit(
         training,
         splits.select(images, job.repeat, job.fold, "val"),
         steps=options.embedding_steps,
         seed=derive(job.params.seed, "assess", "embedding", job.repeat, job.fold),
         machine=machine,
-        transform=lambda batch, rng: augmentation(batch, rng=rng).images,
+        transform=choose_online(job.params.augment, images.spatial_dims),
         report=report,
     )
     features = {

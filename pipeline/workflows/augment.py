@@ -21,7 +21,7 @@ from pipeline import tracking
 from pipeline.compute import Machine, Report, parallel_map
 from pipeline.config import Augment, Params
 from pipeline.errors import ParameterError
-from pipeline.imageset import COLUMNS, ImageSet, ImageSetWriter
+from pipeline.imageset import COLUMNS, ImageSet, ImageSetWriter, parsed_spacing
 from pipeline.seeding import derive
 from pipeline.splits import Splits, fold_name
 
@@ -176,12 +176,7 @@ def _add_copies(
         torch.from_numpy(parents.scaled()),
         rng=[np.random.default_rng(seed) for seed in seeds],
         masks=torch.from_numpy(parents.masks()) if parents.has_masks else None,
-        spacing=torch.tensor(
-            [
-                _spacing(text) or (1.0,) * parents.spatial_dims
-                for text in parents.manifest["spacing_mm"]
-            ]
-        ),
+        spacing=torch.from_numpy(parents.spacing),
     )
     stored = parents.meta.unscale(made.images.numpy(), parents.dtype)
     masks = None if made.masks is None else made.masks.numpy()
@@ -202,10 +197,6 @@ def _inherited(row: pd.Series[Any]) -> dict[str, Any]:
     return {
         "label": row["label"],
         "patient_id": row["patient_id"],
-        "spacing_mm": _spacing(row["spacing_mm"]),
+        "spacing_mm": parsed_spacing(row["spacing_mm"]),
         "attributes": {name: row[name] for name in row.index if name not in COLUMNS},
     }
-
-
-def _spacing(text: str) -> tuple[float, ...]:
-    return tuple(float(mm) for mm in text.split("x")) if text else ()

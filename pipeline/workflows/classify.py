@@ -19,7 +19,7 @@ import torch
 
 from pipeline import tracking
 from pipeline.arms.recipe import Ingredients
-from pipeline.augment.choice import choose
+from pipeline.augment.choice import choose_online
 from pipeline.classifier import weights
 from pipeline.classifier.batches import TrainingDiet
 from pipeline.classifier.metrics import evaluate
@@ -133,7 +133,6 @@ def _classify(job: _Job, machine: Machine, report: Report) -> Path:
     held_out = {part: splits.select(images, job.repeat, job.fold, part) for part in SCORED}
     if len(held_out["val"]) == 0:
         raise DataError(job.splits, f"has no validation row in {job.name}; raise split.val_share")
-    augmentation = choose(job.params.augment, images.spatial_dims)
     trained = train(
         weights.build(
             section.model,
@@ -155,7 +154,7 @@ def _classify(job: _Job, machine: Machine, report: Report) -> Path:
         ),
         machine,
         seed=job.seed_for("train"),
-        transform=lambda batch, rng: augmentation(batch, rng=rng).images,
+        transform=choose_online(job.params.augment, images.spatial_dims),
         report=report,
     )
     said = {

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.augment.choice import choose
+from pipeline.augment.choice import choose_online
 from pipeline.classifier import weights
 from pipeline.classifier.batches import TrainingDiet
 from pipeline.classifier.metrics import evaluate
@@ -54,7 +54,6 @@ def test_classical_online_learns_breastmnist_in_200_steps(tmp_path):
     machine = Machine()
     prepare(machine)
     training, validation, test = (part(tmp_path, name) for name in ("train", "val", "test"))
-    augmentation = choose(AUGMENT, 2)
     trained = train(
         weights.build("small_resnet", {}, training.shape, 2, seed=0),
         TrainingDiet([Pool(training, transformed=1.0)]),
@@ -62,7 +61,7 @@ def test_classical_online_learns_breastmnist_in_200_steps(tmp_path):
         Budget(steps=200, batch=64, learning_rate=5e-3, weight_decay=1e-2, evaluate_every=100),
         machine,
         seed=0,
-        transform=lambda images, rng: augmentation(images, rng=rng).images,
+        transform=choose_online(AUGMENT, 2),
     )
     probabilities = predict(trained.network, test, machine)
     values = evaluate(test.labels, probabilities, META.classes, META.positive_class)

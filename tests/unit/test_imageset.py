@@ -92,6 +92,27 @@ class TestRoundTrip:
                 writer.add(PIXELS[0], label="abscess", **same)
 
 
+class TestSpacing:
+    """Millimetres between pixel centres, as numbers."""
+
+    def test_numbers_of_every_row(self, tmp_path):
+        """As written, in the order of a view, and ones where a row says nothing."""
+        root = write(tmp_path)
+        spoil_manifest(root, "spacing_mm", ["0.5x0.7", "", "2x1e-05"])
+        images = ImageSet.open(root)
+        assert images.spacing.tolist() == np.float32([[0.5, 0.7], [1, 1], [2, 1e-5]]).tolist()
+        assert images.take([2]).spacing.tolist() == np.float32([[2, 1e-5]]).tolist()
+        assert images.take([]).spacing.shape == (0, 2)
+
+    @pytest.mark.parametrize("text", ["0.5", "1x1x1", "axb", "0x1", "nanx1", "infx1", "x"])
+    def test_what_is_no_spacing_is_told_with_its_file(self, tmp_path, text):
+        """Too few or too many axes, words, and numbers that no scanner has."""
+        root = write(tmp_path)
+        spoil_manifest(root, "spacing_mm", text)
+        with pytest.raises(DataError, match=r"manifest\.csv: has the spacing_mm"):
+            _ = ImageSet.open(root).spacing
+
+
 def test_a_view_keeps_pixels_and_rows_together(tmp_path):
     """In the order asked for, and of a view again."""
     images = ImageSet.open(write(tmp_path)).take([2, 0])

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.augment.choice import choose_online
 from pipeline.classifier.batches import TrainingDiet, batches, mixup
+from pipeline.config import Augment
 from pipeline.data import Pool
+from pipeline.imageset import ImageSet, ImageSetWriter, Meta
 from tests.labelled_noise import labelled_noise
 
 
@@ -18,7 +21,7 @@ def drawn(diet, *, seed=0, steps=20, transform=None):
     )
 
 
-def mark(images, rng):
+def mark(images, rng, spacing):
     """A transform that shows: beyond the range of any image."""
     return torch.full_like(images, 5.0)
 
@@ -93,7 +96,7 @@ def test_turning_one_draw_off_leaves_the_others(real):
 def test_seed_alone_decides(real):
     """The same seed gives equal batches, augmentation and mixing included."""
 
-    def noise(images, rng):
+    def noise(images, rng, spacing):
         return images + torch.randn(images.shape, generator=rng)
 
     diet = TrainingDiet([Pool(real, transformed=1.0)], mixing="mixup")
@@ -106,3 +109,65 @@ def test_online_without_a_transform_is_refused(real):
     """Silently training without augmentation would make the arm another one."""
     with pytest.raises(ValueError, match="no transform"):
         drawn(TrainingDiet([Pool(real, transformed=1.0)]))
+
+
+def rods(root, spacing_mm):
+    """Volumes of 24 x 24 x 12 voxels with a rod of 16 voxels along the first axis."""
+    size = (24, 24, 12)
+    meta = Meta(("rod", "none"), ("CT",), "HU", (-1.0, 1.0))
+    with ImageSetWriter(root, meta, capacity=4, shape=(1, *size), dtype=np.int16) as writer:
+        for number in range(4):
+            image = np.full((1, *size), -1)
+            image[0, 4:20, 10:14, 5:7] = 1
+            writer.add(
+                image,
+                image_id=f"i{number}",
+                label="rod",
+                patient_id="p",
+                origin="real",
+                spacing_mm=spacing_mm,
+            )
+    return ImageSet.open(root)
+
+
+def rod_length(image, spacing):
+    """The standard deviation of what is bright along its longest direction, in mm."""
+    middle = (torch.tensor(image.shape[1:]) - 1) / 2
+    places = (torch.nonzero(image[0] > 0) - middle) * torch.tensor(spacing)
+    # Further out lies the rod's mirror image, which pads the corners.
+    places = places[places.norm(dim=1) < 15]
+    return float(torch.linalg.eigvalsh(torch.cov(places.T))[-1].sqrt())
+
+
+def test_online_rotation_is_rigid_in_the_patient(tmp_path):
+    """However a rod in voxels of 1.5 x 1.5 x 3 mm is turned, its length in mm stays."""
+    section = Augment(
+        rotation_degrees=180, flip=False, translation=0, scale=0, elastic=0, brightness=0,
+        contrast=0, gamma=0, noise=0, blur=0,
+    )  # fmt: skip
+    spacing = (1.5, 1.5, 3.0)
+    diet = TrainingDiet([Pool(rods(tmp_path, spacing), transformed=1.0)])
+    found = drawn(diet, steps=4, transform=choose_online(section, 3))
+    lengths = [rod_length(image, spacing) for images, _ in found for image in images]
+    assert lengths == pytest.approx([16 / 12**0.5 * 1.5] * 32, rel=0.06)
+
+
+def test_each_image_comes_with_the_spacing_of_its_row(tmp_path):
+    """Proportions only, of whichever set; ones where spacing is unknown."""
+    sets = [
+        labelled_noise(tmp_path / "flat", [0, 1] * 3, spacing_mm=(0.5, 1.25)),
+        labelled_noise(tmp_path / "even", [0, 1] * 3, spacing_mm=(0.7, 0.7)),
+        labelled_noise(tmp_path / "unknown", [0, 1] * 3),
+    ]
+    seen = []
+
+    def look(images, rng, spacing):
+        seen.append(spacing.tolist())
+        return images
+
+    pools = [
+        Pool(images, share, transformed=1.0)
+        for images, share in zip(sets, (0.5, 0.25, 0.25), strict=True)
+    ]
+    drawn(TrainingDiet(pools), steps=2, transform=look)
+    assert seen == [[[1.0, 2.5]] * 4 + [[1.0, 1.0]] * 4] * 2
