@@ -179,6 +179,7 @@ class Compare(Section):
     baseline: str = "classical"
     confidence: float = Field(default=0.95, gt=0.5, lt=1.0)
     bootstrap: Count = 2000
+    covariates: tuple[str, ...] = ()
 
 
 class Export(Section):

@@ -18,7 +18,7 @@ import pandas as pd
 from pipeline.config import Params
 from pipeline.errors import DataError
 from pipeline.imageset import ImageSet
-from pipeline.report import pictures
+from pipeline.report import pictures, wording
 from pipeline.report.card import span
 from pipeline.splits import fold_name
 
@@ -193,6 +193,12 @@ def arms(params: Params, result: Mapping[str, Any]) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def covariates(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Each covariate: what its row is called, and its figures."""
+    alone = result.get("covariates", {})
+    return [{"name": wording.covariate(name), "figures": each} for name, each in alone.items()]
 
 
 def _spread(images: ImageSet, label: str, count: int) -> np.ndarray[Any, np.dtype[np.int64]]:

@@ -61,6 +61,7 @@ def render(params: Params, root: Path) -> str:
         warning=wording.size_warning(result["demonstration_reasons"]) if result else "",
         phantom=params.ingest.source == "phantom",
         arms=contents.arms(params, result) if result else [],
+        covariates=contents.covariates(result) if result else [],
         charts=_charts(root),
         names=NAMES,
         tests=TESTS,

@@ -39,6 +39,11 @@ def signed(metric: str, value: float) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 
 
+def covariate(name: str, separator: str = " ") -> str:
+    """What the row of a covariate is called, so that nobody takes it for an arm."""
+    return f"{name}{separator}alone, no image"
+
+
 def size_warning(reasons: Sequence[str]) -> str:
     """Why a run proves nothing yet, or nothing if there is no reason."""
     if not reasons:

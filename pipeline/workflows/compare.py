@@ -13,7 +13,7 @@ from pipeline.classifier.metrics import METRICS
 from pipeline.config import Params
 from pipeline.errors import ParameterError
 from pipeline.imageset import ImageSet
-from pipeline.report import evidence, plots, wording
+from pipeline.report import covariates, evidence, plots, wording
 from pipeline.report.evidence import BOOTSTRAP, Contrast, Measured
 from pipeline.report.outcomes import Outcomes, read
 from pipeline.seeding import numpy_rng
@@ -34,12 +34,14 @@ def run(params: Params, root: Path, tracker: tracking.Run) -> None:
 
     Raises:
         DataError: If predictions are missing, malformed or not about the same test images.
-        ParameterError: If the primary metric is not defined for these data.
+        ParameterError: If the primary metric is not defined for these data, or a covariate is no
+            numeric column of theirs.
     """
     images = ImageSet.open(root / "data/images")
     splits = Splits.open(root / "data/splits.csv")
     outcomes = read(list(params.classify.arms), images, splits, root / "predictions")
-    result = compare(params, outcomes, note=images.meta.note)
+    alone = covariates.predict(params.compare.covariates, images, splits, outcomes)
+    result = compare(params, outcomes, alone, note=images.meta.note)
     path = root / "metrics/comparison.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(_rounded(result), indent=2, sort_keys=True, ensure_ascii=False)
@@ -49,12 +51,15 @@ def run(params: Params, root: Path, tracker: tracking.Run) -> None:
     tracking.show_comparison(tracker, written, params, root)
 
 
-def compare(params: Params, outcomes: Outcomes, *, note: str = "") -> dict[str, Any]:
+def compare(
+    params: Params, outcomes: Outcomes, alone: Outcomes, *, note: str = ""
+) -> dict[str, Any]:
     """Turn aligned predictions into the content of comparison.json.
 
     Args:
         params: All parameters.
         outcomes: The aligned predictions.
+        alone: The covariates', which are shown beside the arms and held against none.
         note: What every output repeats about the images.
     """
     chosen = params.compare
@@ -83,6 +88,7 @@ def compare(params: Params, outcomes: Outcomes, *, note: str = "") -> dict[str, 
             arm: _arm(outcomes, measured[arm], resampled[arm], chosen.confidence)
             for arm in outcomes.arms
         },
+        "covariates": _covariates(params, alone),
         "contrasts": decisive,
         "supporting": supporting,
         "runs": _runs(outcomes, measured),
@@ -161,6 +167,19 @@ def _arm(
         for name, values in measured.per_class.items()
     }
     return summarise(measured.overall, resampled.overall) | {"per_class": each}
+
+
+def _covariates(params: Params, alone: Outcomes) -> dict[str, Any]:
+    """Figures of each covariate, as an arm's; drawn apart, so that one more changes no arm."""
+    if not alone.arms:
+        return {}
+    rng = numpy_rng(params.seed, "compare", "covariates")
+    measured = evidence.measure(alone)
+    resampled = evidence.resample(alone, params.compare.bootstrap, rng=rng)
+    return {
+        name: _arm(alone, measured[name], resampled[name], params.compare.confidence)
+        for name in alone.arms
+    }
 
 
 def _smallest_class(outcomes: Outcomes) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,13 +69,22 @@ def _table(result: Mapping[str, Any]) -> Table:
         table.add_column(name.replace("_", " "), justify="right", no_wrap=True)
     for arm in result.get("order", result["arms"]):
         style = "bold" if arm == result["baseline"] else ""
-        figures = result["arms"][arm]
-        shown = [_interval(figures[name]) for name in metrics[:WITH_INTERVAL]]
-        shown += [_number(figures[name]["mean"]) for name in metrics[WITH_INTERVAL:]]
-        table.add_row(arm, *shown, style=style)
+        table.add_row(arm, *_cells(result["arms"][arm], metrics), style=style)
+    alone = result.get("covariates", {})
+    if alone:
+        table.add_section()
+    for name, figures in alone.items():
+        # On two lines, because a wider first column would cut off figures in 100 columns.
+        title = wording.covariate(name, separator="\n")
+        table.add_row(title, *_cells(figures, metrics), style="italic dim")
     share = f"{result['confidence']:.0%}"
     table.caption = f"mean (low\N{EN DASH}high), {share} intervals; {result['baseline']} in bold"
     return table
+
+
+def _cells(figures: Mapping[str, Any], metrics: Sequence[str]) -> list[str]:
+    shown = [_interval(figures[name]) for name in metrics[:WITH_INTERVAL]]
+    return shown + [_number(figures[name]["mean"]) for name in metrics[WITH_INTERVAL:]]
 
 
 def _interval(figure: Mapping[str, float | None]) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.errors import DataError, ParameterError
 from pipeline.imageset import ImageSet
+from pipeline.report import covariates
 from pipeline.report.outcomes import read
 from pipeline.splits import Splits
 from pipeline.statistics import corrected_t
@@ -36,7 +37,9 @@ def compared(root: Path, params=None) -> dict:
     """Compare without writing or drawing."""
     images, splits = ImageSet.open(root / "data/images"), Splits.open(root / "data/splits.csv")
     params = params or parameters()
-    return compare.compare(params, read(list(EQUAL), images, splits, root / "predictions"))
+    outcomes = read(list(EQUAL), images, splits, root / "predictions")
+    alone = covariates.predict(params.compare.covariates, images, splits, outcomes)
+    return compare.compare(params, outcomes, alone)
 
 
 def test_schema_units_and_verdicts(folded):
@@ -143,6 +146,32 @@ def test_arms_listed_are_read_and_no_others(folded):
     """A stale file of an arm that params.yaml no longer lists changes nothing."""
     (folded / "predictions/stale.csv").write_text("not a table")
     assert set(compared(folded)["arms"]) == set(BETTER)
+
+
+def test_a_covariate_is_shown_and_is_no_arm(folded):
+    """It gets figures with intervals; arms, contrasts and their numbers stay as they were."""
+    without = compared(folded)
+    path = folded / "data/images/manifest.csv"
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    sizes = frame["label"].map({"cyst": 4.0, "metastasis": 9.0})
+    frame.assign(diameter_mm=sizes, ward=3).to_csv(path, index=False)
+    found = compared(folded, parameters(covariates=["diameter_mm", "ward"]))
+    alone = found.pop("covariates")
+    assert without.pop("covariates") == {}
+    assert found == without
+    assert alone["diameter_mm"]["auc"]["mean"] == 1.0
+    # 30 patients of a class, none of them wrong: Wilson's interval.
+    assert alone["diameter_mm"]["auc"]["low"] == pytest.approx(30 / (30 + 1.959964**2), abs=1e-6)
+    assert alone["ward"]["auc"] == {"mean": 0.5, "low": 0.5, "high": 0.5} or (
+        alone["ward"]["auc"]["low"] < 0.5 < alone["ward"]["auc"]["high"]
+    )
+
+
+def test_a_wrong_covariate_stops_the_stage(folded):
+    """Before anything is written, with the parameter's name."""
+    with pytest.raises(ParameterError, match=r"compare\.covariates"):
+        compare.run(parameters(covariates=["diameter"]), folded, NullRun())
+    assert not (folded / "metrics").exists()
 
 
 def edit(root: Path, change) -> None:

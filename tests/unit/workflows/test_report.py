@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from html.parser import HTMLParser
@@ -67,6 +68,22 @@ def test_says_the_verdict_the_note_and_the_size(page):
     assert "size of a demonstration" in page
     for word in ("classical+synthetic", "Kernel distance", "balanced accuracy", "ends early"):
         assert word in page
+
+
+def test_a_covariate_is_marked_and_explained(finished, page, tmp_path):
+    """Its row is no arm's, and one sentence says what it means; without any, neither is there."""
+    assert "alone, no image" not in page
+    root = shutil.copytree(finished, tmp_path / "copy")
+    path = root / "metrics/comparison.json"
+    result = json.loads(path.read_text())
+    result["covariates"] = {"diameter_mm": result["arms"]["real"]}
+    path.write_text(json.dumps(result))
+    report.run(parameters(), root, NullRun())
+    text = (root / "report/index.html").read_text()
+    outline = Outline(text)
+    assert len([row for row in outline.of("tr") if row.get("class") == "alone"]) == 1
+    assert text.count("diameter_mm alone, no image") == 1
+    assert "tells about its class" in text
 
 
 def test_needs_nothing_but_itself(page):

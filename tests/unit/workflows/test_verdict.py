@@ -58,6 +58,15 @@ def test_what_is_not_defined_is_a_dash(tmp_path):
     assert "\N{EN DASH} (\N{EN DASH}\N{EN DASH}\N{EN DASH})" in shown(tmp_path, RESULT)
 
 
+def test_a_covariate_stands_below_the_arms(tmp_path):
+    """Its row says what it is, so that nobody takes it for an arm."""
+    covariates = {"diameter_mm": dict.fromkeys(METRICS, FIGURE | {"mean": 0.92})}
+    text = shown(tmp_path, RESULT | {"covariates": covariates}, width=100)
+    row = next(line for line in text.splitlines() if "diameter_mm" in line)
+    assert ".920 (.700\N{EN DASH}1.000)" in row
+    assert text.index("classical ") < text.index(row) < text.index("alone, no image")
+
+
 @pytest.mark.parametrize("content", [None, "{", '{"arms": {}}'])
 def test_no_comparison_is_a_sentence(tmp_path, content):
     """Missing, broken or of another kind."""
