@@ -1,23 +1,17 @@
-"""A trained classifier on disk: safetensors with what is needed to build it again."""
+"""A classifier from its name and options, or again from its file."""
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import nn
 
+from pipeline import tensorfile
 from pipeline.errors import DataError
 from pipeline.registry import CLASSIFIERS
 from pipeline.seeding import seed_initialisation
-
-# One key only: safetensors writes several in an order that differs from process to process.
-_FACTS = "facts"
 
 
 def build(
@@ -39,31 +33,6 @@ def build(
     return network
 
 
-def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-    """Write tensors and facts (fit for JSON) so that a kill leaves the old file or the new."""
-    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
-    save_file(whole, beside, metadata={_FACTS: json.dumps(facts, sort_keys=True)})
-    beside.replace(path)
-
-
-def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read what `save` wrote.
-
-    Raises:
-        DataError: If the file is missing or is not one of ours.
-    """
-    if not path.exists():
-        raise DataError(path, "is missing; run the stage classify")
-    try:
-        with safe_open(path, framework="pt") as file:
-            facts = json.loads((file.metadata() or {})[_FACTS])
-            return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118
-    except (SafetensorError, KeyError, ValueError, OSError) as error:
-        raise DataError(path, f"is damaged or of another kind ({error})") from error
-
-
 def load_classifier(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     """Build a classifier again from `classifiers/<arm>/<job>.safetensors`.
 
@@ -71,7 +40,7 @@ def load_classifier(path: Path) -> tuple[nn.Module, dict[str, Any]]:
         The network, in evaluation mode on the CPU, and the facts: `model`, `options`, `shape`,
         `classes` (names in the order of its logits), `window`, `chosen_step`.
     """
-    tensors, facts = load(path)
+    tensors, facts = tensorfile.load(path, stage="classify")
     try:
         shape, classes = tuple(facts["shape"]), len(facts["classes"])
         network = build(facts["model"], facts["options"], shape, classes, seed=0)

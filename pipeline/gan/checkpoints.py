@@ -1,13 +1,7 @@
-"""Weights and half-done trainings on disk: safetensors only, nothing is ever unpickled.
-
-A training's whole state is flat: tensors by name, and a JSON document of facts. Files are written
-beside their place and renamed over it, so that a kill at any moment leaves the old or the new one.
-"""
+"""Trained families on disk, and what a half-done training needs to go on where it was."""
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -16,41 +10,12 @@ from typing import Any
 
 import torch
 from filelock import FileLock
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
+from pipeline import tensorfile
 from pipeline.errors import DataError
 from pipeline.gan.family import Family, Shape
 from pipeline.registry import FAMILIES
-
-# One key only: safetensors writes several in an order that differs from process to process.
-_FACTS = "facts"
-
-
-def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-    """Write tensors and facts, atomically and with the same bytes for the same content."""
-    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
-    save_file(whole, beside, metadata={_FACTS: json.dumps(facts, sort_keys=True)})
-    beside.replace(path)
-
-
-def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read what `save` wrote.
-
-    Raises:
-        DataError: If the file is missing or is not one of ours.
-    """
-    if not path.exists():
-        raise DataError(path, "is missing; run the stage train_gan")
-    try:
-        with safe_open(path, framework="pt") as file:
-            facts = json.loads((file.metadata() or {})[_FACTS])
-            return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118
-    except (SafetensorError, KeyError, ValueError, OSError) as error:
-        raise DataError(path, f"is damaged or of another kind ({error}); train again") from error
 
 
 @contextmanager
@@ -77,12 +42,12 @@ def save_model(path: Path, family: Family, name: str, shape: Shape, facts: Any) 
     """
     options = family.options.model_dump(mode="json")
     built = {"family": name, "shape": asdict(shape), "options": options}
-    save(path, family.networks.state_dict(), {**built, **facts})
+    tensorfile.save(path, family.networks.state_dict(), {**built, **facts})
 
 
 def load_model(path: Path) -> tuple[Family, dict[str, Any]]:
     """Build a family again from its file, on the CPU and in evaluation mode, with its facts."""
-    weights, facts = load(path)
+    weights, facts = tensorfile.load(path, stage="train_gan")
     try:
         kind = FAMILIES.load(facts["family"])
         shape = Shape(**{**facts["shape"], "size": tuple(facts["shape"]["size"])})

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from pipeline import compute, seeding
+from pipeline import compute, seeding, tensorfile
 from pipeline.compute import Machine
 from pipeline.errors import ParameterError
 from pipeline.gan import checkpoints, optimisers
@@ -134,7 +134,7 @@ class _Training:
         """Take the state of the last checkpoint, if there is one."""
         if not self._checkpoint.exists():
             return
-        tensors, facts = checkpoints.load(self._checkpoint)
+        tensors, facts = tensorfile.load(self._checkpoint, stage="train_gan")
         self._networks.load_state_dict(_below(tensors, "networks."))
         self._average.networks.load_state_dict(_below(tensors, "averaged."))
         for name, optimiser in self._optimisers.items():
@@ -174,7 +174,7 @@ class _Training:
             for part, values in parts.items()
             for name, tensor in values.items()
         }
-        checkpoints.save(self._checkpoint, tensors, facts)
+        tensorfile.save(self._checkpoint, tensors, facts)
 
     def _round(self) -> None:
         """The steps of each phase, then one of the average."""

@@ -17,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from pipeline import tracking
+from pipeline import tensorfile, tracking
 from pipeline.arms.recipe import Ingredients
 from pipeline.augment.choice import choose_online
 from pipeline.classifier import weights
@@ -35,7 +35,9 @@ from pipeline.splits import Splits, fold_name
 
 SCORED = ("val", "test")
 _WEIGHTS = "weights/"
-_CODE = ("data.py", "imageset.py", "arms/*.py", "augment/*.py", "classifier/*.py")
+_CODE = (
+    "data.py", "imageset.py", "tensorfile.py", "arms/*.py", "augment/*.py", "classifier/*.py",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ def _classify(job: _Job, machine: Machine, report: Report) -> Path:
     learnt = {f"{_WEIGHTS}{name}": value for name, value in trained.network.state_dict().items()}
     origins = pd.concat([pool.images.manifest for pool in diet.pools]).drop_duplicates("image_id")
     n_real = int(origins["origin"].eq("real").sum())
-    weights.save(
+    tensorfile.save(
         kept,
         {**said, **learnt},
         {
@@ -212,9 +214,9 @@ def _check_pixels(training: ImageSet, images: ImageSet, allowed: set[str]) -> No
 
 def _publish(job: _Job, kept: Path, images: ImageSet, splits: Splits) -> pd.DataFrame:
     """Write the weights of a finished job, and return its rows of the predictions."""
-    tensors, facts = weights.load(kept)
+    tensors, facts = tensorfile.load(kept, stage="classify")
     section, classes = job.params.classify, images.meta.classes
-    weights.save(
+    tensorfile.save(
         job.root / "classifiers" / job.arm / f"{job.name}.safetensors",
         {
             name.removeprefix(_WEIGHTS): value

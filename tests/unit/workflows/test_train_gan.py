@@ -13,8 +13,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from pipeline import tensorfile
 from pipeline.errors import DataError, LeakError, ParameterError
-from pipeline.gan import checkpoints
 from pipeline.gan.checkpoints import load_model
 from pipeline.gan.naming import file_name
 from pipeline.tracking import NullRun
@@ -116,7 +116,7 @@ def test_killed_and_run_again_gives_the_same_bytes(root, tmp_path_factory):
     process.wait()
     assert not (root / "models/conditional/r0f0g0/all.safetensors").exists()
     (checkpoint,) = previews.rglob("training.safetensors")
-    assert 0 < checkpoints.load(checkpoint)[1]["step"] < 60
+    assert 0 < tensorfile.load(checkpoint, stage="train_gan")[1]["step"] < 60
     subprocess.run(command, env=environment, check=True, stderr=subprocess.DEVNULL)
     resumed = hashes(root / "models/conditional")
     assert resumed == train(root, steps=60)
