@@ -25,6 +25,7 @@ from pipeline.imageset import ImageSet
 from pipeline.seeding import seed_initialisation
 
 _BATCH = 256
+_WIDTHS = (8, 32, 64)  # narrow where the images are large, which is where the time goes
 _BUDGET = Budget(
     steps=0, batch=64, learning_rate=2e-3, weight_decay=1e-2, evaluate_every=50, averaging=0.98
 )
@@ -69,7 +70,7 @@ class FoldEmbedding:
         seed_initialisation(seed, "weights")
         channels, *size = training.shape
         network = SmallResNet(
-            channels, tuple(size), len(training.meta.classes), SmallResNet.Options()
+            channels, tuple(size), len(training.meta.classes), SmallResNet.Options(channels=_WIDTHS)
         )
         pool = Pool(training, transformed=0.0 if transform is None else 1.0)
         trained = train(
