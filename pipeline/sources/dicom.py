@@ -27,9 +27,9 @@ from pipeline.sources import (
     geometry,
     tables,
 )
-from pipeline.sources.dicom_files import Frame, UnusableError
+from pipeline.sources.dicom_files import Frame
 from pipeline.sources.dicom_units import Unit
-from pipeline.sources.source import Broken, Scan, Settings, Target
+from pipeline.sources.source import Broken, Scan, Settings, Target, UnusableError
 
 _AXIAL = np.array([1, 0, 0, 0, 1, 0])
 _SAMPLED = 16

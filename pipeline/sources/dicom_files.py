@@ -27,6 +27,8 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
+from pipeline.sources.source import UnusableError
+
 IGNORED_NAMES = frozenset({"DICOMDIR"})
 IGNORED_SUFFIXES = frozenset({".csv", ".txt", ".md"})
 _TAGS = [
@@ -70,10 +72,6 @@ _GROUP = {
 }
 # A file without the preamble starts with an element of group 2 or 8, in either byte order.
 _BARE_STARTS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")
-
-
-class UnusableError(Exception):
-    """Why a file or a series cannot be used, in words that name nobody."""
 
 
 @dataclass(frozen=True)

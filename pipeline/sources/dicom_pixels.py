@@ -20,7 +20,8 @@ from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
 from pydicom.pixels.utils import pixel_array
 
 from pipeline.sources import dicom_files
-from pipeline.sources.dicom_files import Frame, UnusableError
+from pipeline.sources.dicom_files import Frame
+from pipeline.sources.source import UnusableError
 
 Colour = Literal["grey", "rgb"]
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as YBR_FULL's Y

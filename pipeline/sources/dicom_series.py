@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.sources.dicom_files import Frame, UnusableError
+from pipeline.sources.dicom_files import Frame
+from pipeline.sources.source import UnusableError
 
 _SAME_PLACE_MM = 1e-3
 _DIRECTION = 1e-2

@@ -19,8 +19,8 @@ from pydantic import Field
 from pipeline.config import Section
 from pipeline.errors import DataError, ParameterError
 from pipeline.sources import crops, geometry, tables
-from pipeline.sources.pictures import SUFFIXES, Channels, UnreadableError, read_image, read_mask
-from pipeline.sources.source import Broken, Scan, Settings, Target
+from pipeline.sources.pictures import SUFFIXES, Channels, read_image, read_mask
+from pipeline.sources.source import Broken, Scan, Settings, Target, UnusableError
 
 CLUTTER = frozenset({"thumbs.db", "desktop.ini"})
 
@@ -107,21 +107,21 @@ class ImageFolder:
         for item in self._items:
             try:
                 yield self._scan(item)
-            except UnreadableError as problem:
+            except UnusableError as problem:
                 yield Broken(item.key, str(problem))
 
     def _scan(self, item: _Item) -> Scan:
         if item.problem or item.label is None:
-            raise UnreadableError(item.problem)
+            raise UnusableError(item.problem)
         options = self._options
         if self._needs_masks and not item.masks:
-            raise UnreadableError("missing mask: none is given")
+            raise UnusableError("missing mask: none is given")
         pixels = read_image(self._inside(item.file), channels=options.channels, bits=options.bits)
         mask = self._mask(item, pixels.shape[1:]) if self._needs_masks else None
         image, mask = self._view(pixels, mask)
         # The padding would hide that the pixels are all alike.
         if pixels.min() == pixels.max() or image.min() == image.max():
-            raise UnreadableError("constant: every pixel has one value")
+            raise UnusableError("constant: every pixel has one value")
         return Scan(item.key, item.label, item.patient, image, mask, attributes=item.attributes)
 
     def _mask(self, item: _Item, shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -130,7 +130,7 @@ class ImageFolder:
         for name in item.masks:
             mask = read_mask(self._inside(name))
             if mask.shape != union.shape:
-                raise UnreadableError("the mask has another shape than the image")
+                raise UnusableError("the mask has another shape than the image")
             union |= mask
         return union
 
@@ -158,9 +158,9 @@ class ImageFolder:
     def _inside(self, name: str) -> Path:
         parts = PurePosixPath(name.replace("\\", "/")).parts
         if not parts:
-            raise UnreadableError("missing image: the cell is empty")
+            raise UnusableError("missing image: the cell is empty")
         if parts[0] == "/" or ".." in parts or re.match(r"^[A-Za-z]:", name):
-            raise UnreadableError("the file lies outside ingest.path")
+            raise UnusableError("the file lies outside ingest.path")
         return self._root.joinpath(*parts)
 
     def _from_table(self) -> list[_Item]:
@@ -293,7 +293,7 @@ def _box_around(
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """The middle and the lengths, in pixels, of a box around a mask, moved into the image."""
     if not mask.any():
-        raise UnreadableError("the mask is empty")
+        raise UnusableError("the mask is empty")
     one_pixel = (1.0, 1.0)
     lengths = crops.box_lengths(margin * max(geometry.mask_extent_mm(mask, one_pixel)), size)
     grid = crops.Grid(pixels, one_pixel, mask)

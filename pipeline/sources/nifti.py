@@ -27,7 +27,7 @@ from pydantic import Field
 from pipeline.config import Positive, Section
 from pipeline.errors import ParameterError
 from pipeline.sources import crops, geometry, tables
-from pipeline.sources.source import Broken, Scan, Settings, Target
+from pipeline.sources.source import Broken, Scan, Settings, Target, UnusableError
 
 LUNG_WINDOW = (-1000.0, 400.0)
 _INT16 = (-32768.0, 32767.0)
@@ -122,28 +122,28 @@ class Nifti:
             key = f"{row[self._options.image]} (line {number})"
             try:
                 yield self._scan(key, row)
-            except _UnusableError as problem:
+            except UnusableError as problem:
                 yield Broken(key, str(problem))
 
     def _scan(self, key: str, row: tables.Row) -> Scan:
         options, size = self._options, self._target.size
         label, problem = tables.label_of([row], options.label)
         if label is None:
-            raise _UnusableError(problem)
+            raise UnusableError(problem)
         patient = None if options.patient is None else row[options.patient]
         if patient == "":
-            raise _UnusableError("missing patient: the cell is empty")
+            raise UnusableError("missing patient: the cell is empty")
         image = _read(self._root, row[options.image], "image")
         mask = None if options.mask is None else _read(self._root, row[options.mask], "mask")
         grid = _joined(image, mask)
         if len(size) == 3 and grid.image.shape[-1] < 2:
-            raise _UnusableError("a single slice, and ingest.size asks for volumes")
+            raise UnusableError("a single slice, and ingest.size asks for volumes")
         view = self._view(grid)
         pixels = view.image
         if options.unit == "HU":
             pixels = np.rint(np.clip(pixels, *_INT16)).astype(np.int16)
         if pixels.min() == pixels.max():
-            raise _UnusableError("constant: every pixel of the crop has one value")
+            raise UnusableError("constant: every pixel of the crop has one value")
         return Scan(
             key=key,
             label=label,
@@ -184,10 +184,6 @@ class Nifti:
         return crops.cut(grid, centre, lengths, size)
 
 
-class _UnusableError(Exception):
-    """Why one scan cannot be used, in words that name nobody."""
-
-
 def _check_options(options: Nifti.Options, target: Target) -> None:
     if options.unit != "HU" and target.window is None:
         raise ParameterError(
@@ -217,25 +213,25 @@ def _read(root: Path, name: str, what: str) -> tuple[NDArray[Any], NDArray[np.fl
     """Read a volume in RAS, (x, y, z), with its affine in millimetres.
 
     Raises:
-        _UnusableError: With the reason, free of names.
+        UnusableError: With the reason, free of names.
     """
     if not name:
-        raise _UnusableError(f"missing {what}: the cell is empty")
+        raise UnusableError(f"missing {what}: the cell is empty")
     if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-        raise _UnusableError(f"the {what} lies outside ingest.path")
+        raise UnusableError(f"the {what} lies outside ingest.path")
     path = root / name
     if not path.is_file():
-        raise _UnusableError(f"missing {what}: there is no such file")
+        raise UnusableError(f"missing {what}: there is no such file")
     if path.stat().st_size == 0:
-        raise _UnusableError(f"the {what} is an empty file")
+        raise UnusableError(f"the {what} is an empty file")
     try:
         volume = nib.load(path)
     except (ImageFileError, HeaderDataError, WrapStructError, ValueError, KeyError):
-        raise _UnusableError(f"the {what} is not a NIfTI file, or its header is damaged") from None
+        raise UnusableError(f"the {what} is not a NIfTI file, or its header is damaged") from None
     except (OSError, EOFError, zlib.error):
-        raise _UnusableError(f"the {what} is truncated or damaged") from None
+        raise UnusableError(f"the {what} is truncated or damaged") from None
     if not isinstance(volume, nib.nifti1.Nifti1Pair):
-        raise _UnusableError(f"the {what} is not a NIfTI file")
+        raise UnusableError(f"the {what} is not a NIfTI file")
     affine = _affine_mm(volume, what)
     data = _data(volume, what)
     orientation = io_orientation(affine)
@@ -248,7 +244,7 @@ def _affine_mm(volume: Any, what: str) -> NDArray[np.float64]:
     affine = np.asarray(volume.affine, float).copy()
     affine[:3] *= scale
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
-        raise _UnusableError(f"the {what} has an impossible geometry (affine)")
+        raise UnusableError(f"the {what} has an impossible geometry (affine)")
     return affine
 
 
@@ -256,20 +252,20 @@ def _data(volume: Any, what: str) -> NDArray[Any]:
     """Read the voxels, (x, y, z), unscaled where the header scales by one, else float32."""
     dtype = volume.get_data_dtype()
     if dtype.kind not in "iuf":
-        raise _UnusableError(f"the {what} holds colours or complex numbers, not one value a voxel")
+        raise UnusableError(f"the {what} holds colours or complex numbers, not one value a voxel")
     shape = volume.shape
     if len(shape) < 2 or min(shape) < 1:
-        raise _UnusableError(f"the {what} has no slices")
+        raise UnusableError(f"the {what} has no slices")
     if math.prod(shape[3:]) != 1:
-        raise _UnusableError(f"the {what} holds several volumes; give one volume a file")
+        raise UnusableError(f"the {what} holds several volumes; give one volume a file")
     proxy = volume.dataobj
     try:
         unscaled = proxy.slope == 1 and proxy.inter == 0
         data = np.asanyarray(proxy, None if unscaled else np.float32)
     except (OSError, EOFError, ValueError, zlib.error, MemoryError):
-        raise _UnusableError(f"the {what} is truncated or damaged") from None
+        raise UnusableError(f"the {what} is truncated or damaged") from None
     if data.dtype.kind == "f" and not np.isfinite(data).all():
-        raise _UnusableError(f"the {what} holds NaN or infinite values")
+        raise UnusableError(f"the {what} holds NaN or infinite values")
     rows, columns = shape[:2]
     return data.reshape(rows, columns, shape[2] if len(shape) > 2 else 1)
 
@@ -287,13 +283,13 @@ def _joined(
         return crops.Grid(shown, (up, across, along))
     inside, mask_affine = mask
     if inside.shape != voxels.shape:
-        raise _UnusableError("the mask has another shape than the image")
+        raise UnusableError("the mask has another shape than the image")
     corners = np.array([[0, 0, 0, 1], [*(count - 1 for count in voxels.shape), 1]], float)
     apart = np.abs(corners @ (affine - mask_affine).T).max()
     if apart > _GRID_TOLERANCE * min(spacing):
-        raise _UnusableError("the mask lies elsewhere in space than the image")
+        raise UnusableError("the mask lies elsewhere in space than the image")
     if not (inside > 0).any():
-        raise _UnusableError("the mask is empty")
+        raise UnusableError("the mask is empty")
     return crops.Grid(shown, (up, across, along), _display(inside))
 
 

@@ -17,14 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
+from pipeline.sources.source import UnusableError
+
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 Channels = Literal["grey", "rgb"]
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
-
-
-class UnreadableError(Exception):
-    """Why one file cannot be used, in words that name nobody."""
 
 
 def read_image(path: Path, *, channels: Channels, bits: Literal[8, 16]) -> NDArray[Any]:
@@ -36,12 +34,12 @@ def read_image(path: Path, *, channels: Channels, bits: Literal[8, 16]) -> NDArr
         bits: What every image of the set must have a channel; 1, 2 and 4 count as 8.
 
     Raises:
-        UnreadableError: With the reason.
+        UnusableError: With the reason.
     """
     picture = _read(path, "image")
     pixels, found = picture.pixels, 8 * picture.pixels.itemsize
     if found != bits:
-        raise UnreadableError(f"{found} bits a channel, and ingest.options.bits says {bits}")
+        raise UnusableError(f"{found} bits a channel, and ingest.options.bits says {bits}")
     if pixels.ndim == 3 and channels == "grey":
         pixels = np.asarray(Image.fromarray(pixels).convert("L"))
     if pixels.ndim == 3:
@@ -55,7 +53,7 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
     Anything above black is inside; in a JPEG, whose compression smears, anything above mid-grey.
 
     Raises:
-        UnreadableError: With the reason.
+        UnusableError: With the reason.
     """
     picture = _read(path, "mask")
     values = picture.pixels.max(axis=2) if picture.pixels.ndim == 3 else picture.pixels
@@ -77,38 +75,38 @@ class _Picture:
 
 def _read(path: Path, what: str) -> _Picture:
     if not path.is_file():
-        raise UnreadableError(f"missing {what}: there is no such file")
+        raise UnusableError(f"missing {what}: there is no such file")
     try:
         if path.stat().st_size == 0:
-            raise UnreadableError(f"the {what} is an empty file")
+            raise UnusableError(f"the {what} is an empty file")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they name files
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=FORMATS) as picture:
                 return _decode(picture, what)
-    except UnreadableError:
+    except UnusableError:
         raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         most = (Image.MAX_IMAGE_PIXELS or 0) // 1_000_000
-        raise UnreadableError(f"the {what} claims more than {most} million pixels") from None
+        raise UnusableError(f"the {what} claims more than {most} million pixels") from None
     except UnidentifiedImageError:
         reason = f"the {what} is not a PNG, JPEG, TIFF or BMP file, or its header is damaged"
-        raise UnreadableError(reason) from None
+        raise UnusableError(reason) from None
     except PermissionError:
-        raise UnreadableError(f"the {what} cannot be read: permission denied") from None
+        raise UnusableError(f"the {what} cannot be read: permission denied") from None
     except Exception:  # decoders raise whatever damaged bytes lead them to
-        raise UnreadableError(f"the {what} is truncated or damaged") from None
+        raise UnusableError(f"the {what} is truncated or damaged") from None
 
 
 def _decode(picture: ImageFile.ImageFile, what: str) -> _Picture:
     """Load the pixels upright, without palette or transparency."""
     if picture.mode in ("I", "F"):
-        raise UnreadableError(f"the {what} has floating-point, signed or 32-bit pixels")
+        raise UnusableError(f"the {what} has floating-point, signed or 32-bit pixels")
     if picture.format == "TIFF" and getattr(picture, "n_frames", 1) > 1:
-        raise UnreadableError(f"the {what} is a TIFF of several pages: give one page a file")
+        raise UnusableError(f"the {what} is a TIFF of several pages: give one page a file")
     deep = _is_16_bit(picture)
     if deep and not picture.mode.startswith("I;16"):  # Pillow would keep the upper 8 bits only
-        raise UnreadableError(
+        raise UnusableError(
             f"the {what} has 16 bits a channel with colour or transparency: save it as 8 bits"
         )
     inverted = getattr(picture, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO

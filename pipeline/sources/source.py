@@ -100,6 +100,10 @@ class Broken:
     reason: str
 
 
+class UnusableError(Exception):
+    """Why one input cannot be used, in words that name no patient; a source makes it `Broken`."""
+
+
 class Source(Protocol):
     """A kind of input."""
 
