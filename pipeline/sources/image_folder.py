@@ -57,6 +57,8 @@ class ImageFolder:
             margin: Of `crop: mask`.
             fit: Of `crop: whole`; `pad` keeps the aspect and fills with black, `stretch` does not.
             masks: `require` stores masks, and an image without one is broken; so does `crop: mask`.
+            empty_masks: Of `masks: require` with `crop: whole`; `true` takes an empty mask as
+                right, as it is for a normal image, `false` as a sign that the outline is lost.
         """
 
         table: str | None = None
@@ -73,6 +75,7 @@ class ImageFolder:
         margin: Annotated[float, Field(ge=1.0)] = 1.5
         fit: Literal["pad", "stretch"] = "pad"
         masks: Literal["none", "require"] = "none"
+        empty_masks: bool = False
 
     def __init__(self, path: Path, options: Options, target: Target) -> None:
         self._root = path
@@ -96,6 +99,7 @@ class ImageFolder:
             low=0.0,
             high=high,
             masks=self._needs_masks,
+            empty_masks=self._options.empty_masks,
         )
 
     def __len__(self) -> int:
@@ -219,6 +223,12 @@ def _check_options(options: ImageFolder.Options, target: Target, *, needs_masks:
     if needs_masks and getattr(options, where) is None:
         raise ParameterError(
             f"{tables.OPTIONS}.{where}", "got null, but masks are asked for; say where they are"
+        )
+    if options.empty_masks and (options.masks == "none" or options.crop == "mask"):
+        raise ParameterError(
+            f"{tables.OPTIONS}.empty_masks",
+            "got true, which needs `masks: require` and `crop: whole`; there is no box around "
+            "an empty mask",
         )
     if options.patient_pattern is not None:
         place = f"{tables.OPTIONS}.patient_pattern"

@@ -46,6 +46,7 @@ class Settings:
         orientation: Axis codes, e.g. `RA` or `RAS`, or `image`.
         integer: Whether pixels are whole numbers (stored narrow) or not (stored float32).
         masks: Whether every scan comes with a mask.
+        empty_masks: Whether a mask may be empty, which then says that there is nothing to outline.
         classes: Class names in order, where the source knows them; else sorted as met.
         note: A sentence that every output must repeat, or nothing.
     """
@@ -58,6 +59,7 @@ class Settings:
     orientation: str = "image"
     integer: bool = True
     masks: bool = False
+    empty_masks: bool = False
     classes: tuple[str, ...] | None = None
     note: str = ""
 
@@ -75,6 +77,8 @@ class Scan:
         spacing_mm: Millimetres between pixel centres after resampling, one per spatial axis.
         part: The source's official part, `train`, `val` or `test`.
         attributes: Extra manifest columns; must hold nothing that identifies a patient.
+        identifiers: What else names the patient, e.g. the parts of the name; never stored, so that
+            ingest can refuse labels and attributes that repeat it.
     """
 
     key: str
@@ -85,6 +89,7 @@ class Scan:
     spacing_mm: tuple[float, ...] | None = None
     part: str | None = None
     attributes: Mapping[str, object] = field(default_factory=dict)
+    identifiers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

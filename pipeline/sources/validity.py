@@ -59,7 +59,7 @@ def _problem_with_mask(scan: Scan, settings: Settings, size: Sequence[int]) -> s
         return "has no mask"
     if scan.mask.shape != (1, *size):
         return f"its mask has the shape {scan.mask.shape}, expected {(1, *size)}"
-    if not scan.mask.any():
+    if not settings.empty_masks and not scan.mask.any():
         return "its mask is empty"
     return None
 

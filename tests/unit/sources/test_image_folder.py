@@ -12,6 +12,7 @@ from PIL import Image
 from pipeline.errors import DataError, ParameterError
 from pipeline.sources.image_folder import ImageFolder
 from pipeline.sources.source import Broken, Scan, Target
+from pipeline.sources.validity import problem_with
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"
 RAMP = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
@@ -190,6 +191,16 @@ class TestLabels:
         saved(tmp_path / "a" / "x (1)_mask_1.png", lower)
         scan = only(tmp_path, mask_suffix="_mask", masks="require")
         assert (scan.mask[0] == (upper + lower > 0)).all()
+
+    @pytest.mark.parametrize(("allowed", "problem"), [(False, "its mask is empty"), (True, None)])
+    def test_a_normal_image_with_an_empty_mask(self, tmp_path, allowed, problem):
+        """It is taken where the options say that an empty mask is right."""
+        saved(tmp_path / "normal" / "x.png")
+        saved(tmp_path / "normal" / "x_mask.png", np.zeros_like(RAMP))
+        options = {"mask_suffix": "_mask", "masks": "require", "empty_masks": allowed}
+        scan = only(tmp_path, **options)
+        settings = source(tmp_path, **options).settings()
+        assert problem_with(scan, settings, RAMP.shape) == problem
 
 
 class TestViews:
@@ -411,6 +422,11 @@ class TestParameters:
             ("ingest.window", {"bits": 16}),
             ("ingest.options.mask_suffix", {"masks": "require"}),
             ("ingest.options.mask", {"crop": "mask", "table": "t.csv"}),
+            ("ingest.options.empty_masks", {"empty_masks": True}),
+            (
+                "ingest.options.empty_masks",
+                {"empty_masks": True, "crop": "mask", "mask_suffix": "_mask", "masks": "require"},
+            ),
             ("ingest.options.patient_pattern", {"patient_pattern": "(("}),
             ("ingest.options.patient_pattern", {"patient_pattern": "no group"}),
             ("ingest.options.table", {"table": "gone.csv"}),
@@ -438,14 +454,19 @@ class TestBusi:
     """The reference set."""
 
     def test_masked_images_are_read(self):
-        """Of 780 images 135 have masks, in all three classes; the others say what they lack."""
+        """Of 780 images 135 have masks, empty ones the normals; the others say what they lack."""
         root = SHARED / "busi"
         if not root.exists():
             pytest.skip(f"{root} is absent")
-        busi = source(root, size=(32, 32), table="manifest.csv", mask="mask", masks="require")
+        options = {"table": "manifest.csv", "mask": "mask", "masks": "require"}
+        busi = source(root, size=(32, 32), **options, empty_masks=True)
         items = list(busi.scans())
         assert len(busi) == len(items) == 780
-        labels = [item.label for item in items if isinstance(item, Scan)]
+        labels = [
+            item.label
+            for item in items
+            if isinstance(item, Scan) and problem_with(item, busi.settings(), (32, 32)) is None
+        ]
         assert [labels.count(name) for name in ("benign", "malignant", "normal")] == [35, 50, 50]
         assert {item.reason for item in items if isinstance(item, Broken)} == {
             "missing mask: none is given"

@@ -38,3 +38,21 @@ def test_the_bounds_themselves_are_allowed(edge):
 def test_a_spacing_is_one_positive_number_an_axis(spacing):
     """Anything else is no spacing."""
     assert "spacing" in problem_with(replace(SOUND, spacing_mm=spacing), SETTINGS, (3, 4))
+
+
+@pytest.mark.parametrize(("allowed", "problem"), [(False, "its mask is empty"), (True, None)])
+def test_an_empty_mask_is_right_only_where_the_source_says_so(allowed, problem):
+    """For a normal image it is; where masks outline what all scans show, it is lost."""
+    empty = replace(SOUND, mask=np.zeros((1, 3, 4), np.uint8))
+    assert (
+        problem_with(empty, replace(SETTINGS, masks=True, empty_masks=allowed), (3, 4)) == problem
+    )
+
+
+@pytest.mark.parametrize("empty_masks", [False, True])
+def test_an_absent_mask_is_no_empty_one(empty_masks):
+    """An image without a mask is broken either way, and so is a mask of another shape."""
+    settings = replace(SETTINGS, masks=True, empty_masks=empty_masks)
+    assert problem_with(SOUND, settings, (3, 4)) == "has no mask"
+    wrong = replace(SOUND, mask=np.zeros((1, 4, 4), np.uint8))
+    assert "its mask has the shape" in problem_with(wrong, settings, (3, 4))
