@@ -185,7 +185,7 @@ def write_tables(
     contrasts: Sequence[Mapping[str, Any]],
     directory: Path,
 ) -> None:
-    """Write the figures' numbers: arms.csv, contrasts.csv, and per arm confusion/ and roc/."""
+    """Write the figures' numbers: arms.csv, contrasts.csv, confusion.csv and roc.csv."""
     rows = [
         {"arm": arm, "metric": metric, **figures}
         for arm, by_metric in arms.items()
@@ -195,28 +195,38 @@ def write_tables(
     _write(pd.DataFrame(rows), directory / "arms.csv")
     columns = ["arm", "against", "metric", "difference", "low", "high", "p", "p_holm", "verdict"]
     _write(pd.DataFrame(contrasts, columns=columns), directory / "contrasts.csv")
-    names = np.array(outcomes.classes)
+    tables = [_confusion_table(outcomes, arm) for arm in outcomes.arms]
+    _write(pd.concat(tables), directory / "confusion.csv")
     positive = outcomes.positive
-    shown = range(len(names)) if positive is None else [positive]
-    for arm in outcomes.arms:
-        tables = []
-        for fold in outcomes.folds:
-            decided = fold.probabilities[arm].argmax(axis=2)
-            actual = np.broadcast_to(fold.labels, decided.shape)
-            pairs = {"actual": names[actual.ravel()], "predicted": names[decided.ravel()]}
-            tables.append(pd.DataFrame(pairs))
-        _write(pd.concat(tables), directory / "confusion" / f"{arm}.csv")
-        curves = [
-            pd.DataFrame(
-                {
-                    "class": names[k],
-                    "false_positive_rate": _GRID,
-                    "true_positive_rate": roc(outcomes, arm, k),
-                }
-            )
-            for k in shown
-        ]
-        _write(pd.concat(curves), directory / "roc" / f"{arm}.csv")
+    shown = range(len(outcomes.classes)) if positive is None else [positive]
+    curves = [_roc_table(outcomes, arm, k) for arm in outcomes.arms for k in shown]
+    _write(pd.concat(curves), directory / "roc.csv")
+
+
+def _confusion_table(outcomes: Outcomes, arm: str) -> pd.DataFrame:
+    counts = confusion(outcomes, arm)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1e-12)
+    names = np.array(outcomes.classes)
+    return pd.DataFrame(
+        {
+            "arm": arm,
+            "actual": np.repeat(names, len(names)),
+            "predicted": np.tile(names, len(names)),
+            "images": counts.ravel(),
+            "share": shares.ravel(),
+        }
+    )
+
+
+def _roc_table(outcomes: Outcomes, arm: str, k: int) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "arm": arm,
+            "class": outcomes.classes[k],
+            "false_positive_rate": _GRID,
+            "true_positive_rate": roc(outcomes, arm, k),
+        }
+    )
 
 
 def _paired(

@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from pipeline import tracking
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from pipeline.gan.training import Trained
 
 _PREVIEWED = 12
+# Points of a curve that a plot of all models shows; the models' own histories hold them all.
+_DRAWN = 200
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ class ModelJob:
 
 
 def run(params: Params, root: Path, family: str, tracker: tracking.Run) -> None:
-    """Write models/<family>/r0f0g0/ with weights, histories and previews.
+    """Write models/<family>/r0f0g0/ with weights, histories and previews, and all curves in one.
 
     Raises:
         DataError: If a fold has no training image of some class.
@@ -101,9 +104,26 @@ def run(params: Params, root: Path, family: str, tracker: tracking.Run) -> None:
     )
     for job in jobs:
         tracker.artifact(job.path.parent / "previews", f"previews/{job.model}")
+    curves = root / "plots/train_gan" / f"{family}.csv"
+    curves.parent.mkdir(parents=True, exist_ok=True)
+    _curves(jobs).to_csv(curves, index=False, lineterminator="\n")
     # Only now is none of it needed again: models/ is complete.
     for directory in halves:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _curves(jobs: Sequence[ModelJob]) -> pd.DataFrame:
+    """The training histories of all models below one another, thinned, for `dvc plots`."""
+    tables = []
+    for job in jobs:
+        label = file_name(job.label)
+        history = pd.read_csv(job.path.parent / f"history_{label}.csv")
+        rows = np.linspace(0, len(history) - 1, min(_DRAWN, len(history))).astype(int)
+        table = history.iloc[rows]
+        table.insert(0, "fold", job.model)
+        table.insert(1, "model", label)
+        tables.append(table)
+    return pd.concat(tables)
 
 
 def model_jobs(params: Params, root: Path, family: str) -> list[ModelJob]:

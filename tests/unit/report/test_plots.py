@@ -42,15 +42,19 @@ def test_tied_scores_make_the_diagonal() -> None:
 
 
 def test_tables_hold_what_is_drawn(tmp_path) -> None:
-    """The CSV files hold one row an image and no identifier of one."""
+    """The CSV files hold the drawn numbers, and no row of a single image."""
     given = outcomes([0.9, 0.2, 0.6, 0.1], [1, 1, 0, 0])
     arms = {"arm": {"auc": {"mean": 0.75, "low": 0.5, "high": 1.0}, "per_class": {}}}
     plots.write_tables(given, arms, [], tmp_path)
-    confusion = pd.read_csv(tmp_path / "confusion/arm.csv")
-    assert confusion.columns.tolist() == ["actual", "predicted"]
-    assert confusion.value_counts().to_dict() == {
-        ("no", "no"): 1, ("no", "yes"): 1, ("yes", "no"): 1, ("yes", "yes"): 1,
-    }  # fmt: skip
+    confusion = pd.read_csv(tmp_path / "confusion.csv")
+    assert confusion[["actual", "predicted"]].to_numpy().tolist() == [
+        ["no", "no"], ["no", "yes"], ["yes", "no"], ["yes", "yes"],
+    ]  # fmt: skip
+    assert confusion["images"].tolist() == [1] * 4
+    assert confusion["share"].tolist() == [0.5] * 4
+    curve = pd.read_csv(tmp_path / "roc.csv")
+    assert set(curve["class"]) == {"yes"}
+    assert curve["true_positive_rate"].to_numpy() == pytest.approx(plots.roc(given, "arm", 1))
     assert pd.read_csv(tmp_path / "arms.csv").to_dict("records") == [
         {"arm": "arm", "metric": "auc", "mean": 0.75, "low": 0.5, "high": 1.0}
     ]

@@ -76,6 +76,12 @@ def test_other_families_make_a_model_a_class(root):
     files = sorted((root / "models/dcgan/r0f0g1").glob("*.safetensors"))
     assert [path.stem for path in files] == [file_name(name) for name in tiny_project.CLASSES]
     assert [load_model(path)[1]["classes"] for path in files] == [[n] for n in tiny_project.CLASSES]
+    curves = pd.read_csv(root / "plots/train_gan/dcgan.csv")
+    assert curves.groupby(["fold", "model"], sort=False)["step"].apply(list).to_dict() == {
+        (fold, file_name(name)): list(range(1, 9))
+        for fold in ("r0f0g0", "r0f0g1")
+        for name in tiny_project.CLASSES
+    }
 
 
 def test_a_family_never_sees_the_other_classes(root, monkeypatch):
