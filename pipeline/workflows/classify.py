@@ -36,7 +36,7 @@ from pipeline.splits import Splits, fold_name
 SCORED = ("val", "test")
 _WEIGHTS = "weights/"
 _CODE = (
-    "data.py", "imageset.py", "tensorfile.py", "arms/*.py", "augment/*.py", "classifier/*.py",
+    "data.py", "imageset/*.py", "tensorfile.py", "arms/*.py", "augment/*.py", "classifier/*.py",
 )  # fmt: skip
 
 
