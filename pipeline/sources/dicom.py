@@ -161,6 +161,7 @@ class Dicom:
             image=pixels,
             spacing_mm=view.spacing_mm or None,
             attributes=attributes,
+            identifiers=unit.frames[0].identifiers,
         )
 
     def _label(self, unit: Unit) -> tuple[str, dict[str, object]]:

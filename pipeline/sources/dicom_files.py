@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,10 +32,18 @@ from pipeline.sources.source import UnusableError
 
 IGNORED_NAMES = frozenset({"DICOMDIR"})
 IGNORED_SUFFIXES = frozenset({".csv", ".txt", ".md"})
+# Read to be kept out: labels and attributes are compared with them.
+_IDENTIFYING = (
+    "PatientName",
+    "PatientBirthDate",
+    "AccessionNumber",
+    "InstitutionName",
+)
 _TAGS = [
     "TransferSyntaxUID",
     "SOPClassUID",
     "Modality",
+    *_IDENTIFYING,
     "PatientID",
     "StudyInstanceUID",
     "SeriesInstanceUID",
@@ -82,6 +91,7 @@ class Frame:
         file: Path relative to the tree, with forward slashes.
         index: Which frame of the file, from 0.
         patient: PatientID.
+        identifiers: The parts of the name, and what else identifies the patient.
         study: StudyInstanceUID.
         series: SeriesInstanceUID, or the file where there is none.
         number: InstanceNumber, or 0.
@@ -101,6 +111,7 @@ class Frame:
     file: str
     index: int
     patient: str
+    identifiers: tuple[str, ...]
     study: str
     series: str
     number: int
@@ -268,6 +279,7 @@ def _frame(header: Dataset, file: str, index: int) -> Frame:
         file=file,
         index=index,
         patient=str(header.get("PatientID") or "").strip(),
+        identifiers=_identifiers(header),
         study=str(header.get("StudyInstanceUID") or file),
         series=str(header.get("SeriesInstanceUID") or file),
         number=int(header.get("InstanceNumber") or 0),
@@ -283,6 +295,18 @@ def _frame(header: Dataset, file: str, index: int) -> Frame:
         window=window,
         inverted=inverted,
     )
+
+
+def _identifiers(header: Dataset) -> tuple[str, ...]:
+    """The values of the identifying tags; a name also in its parts, `Surname^First name=...`."""
+    found: dict[str, None] = {}
+    for tag in _IDENTIFYING:
+        text = str(header.get(tag) or "").strip()
+        texts = [text]
+        if tag == "PatientName":
+            texts = [*text.split("="), *re.split(r"[\^=,\s]+", text)]
+        found |= {part: None for part in texts if part}
+    return tuple(found)
 
 
 def _window(header: Dataset, index: int) -> tuple[float, float] | None:

@@ -109,12 +109,17 @@ def check_values(scan: Scan, item: str) -> None:
         DataError: If a value identifies; the message names the column and not the value.
     """
     patient, key = (_plain(text) for text in (scan.patient or "", scan.key))
-    if _repeats(scan.label, {patient}, {patient, key}):
-        raise DataError(item, "its label repeats a patient or a file; choose another label column")
+    patients = {patient, *map(_plain, scan.identifiers)}
+    if _repeats(scan.label, patients, {*patients, key}):
+        raise DataError(
+            item,
+            "its label repeats a patient or a file; choose another label column, or name class "
+            "folders by their class",
+        )
     path = PurePath(key.replace("\\", "/"))
     for name, value in scan.attributes.items():
         dated = isinstance(value, datetime.date) or _DATE.search(_plain(value)) is not None
-        if dated or _repeats(value, {patient, path.name, path.stem}, {patient, key}):
+        if dated or _repeats(value, {*patients, path.name, path.stem}, {*patients, key}):
             what = "holds a date" if dated else "repeats a patient or a file"
             raise DataError(
                 item, f"its attribute {name!r} {what}; take it out of the source's attributes"
@@ -126,9 +131,17 @@ def _repeats(value: object, equal: Iterable[str], within: Iterable[str]) -> bool
     text = _plain(value)
     if any(len(identifier) >= SHORTEST and identifier == text for identifier in equal):
         return True
+    # `Doe_Jane` repeats DOE^JANE; of numbers the signs inside matter.
+    letters = _letters(text)
     return isinstance(value, str) and any(
-        len(identifier) >= SHORTEST_WITHIN and identifier in text for identifier in within
+        len(identifier) >= SHORTEST_WITHIN
+        and (identifier in text or ("^" in identifier and _letters(identifier) in letters))
+        for identifier in within
     )
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[\W\d_]+", "", text)
 
 
 def _plain(value: object) -> str:

@@ -127,8 +127,8 @@ def _copy(
             problem = _problem(scan, settings, params)
             if isinstance(scan, Broken) or problem is not None:
                 secrets = {scan.key, *names.identifiers}
-                if isinstance(scan, Scan) and scan.patient is not None:
-                    secrets.add(scan.patient)
+                if isinstance(scan, Scan):
+                    secrets |= {scan.patient or "", *scan.identifiers}
                 reason = pseudonyms.scrubbed(problem or "is broken", *secrets, places=places)
                 row = (guarded.item_name(number), reason)
                 (tally.left_out if problem == LEFT_OUT else tally.broken).append(row)
@@ -228,6 +228,12 @@ def _check_outcome(params: Params, tally: Tally, classes: tuple[str, ...]) -> No
         )
     if not usable:
         raise PipelineError(f"ingest: no scan is left to use. {told}")
+    if max(map(len, tally.patients.values())) == 1:
+        raise DataError(
+            "ingest",
+            "each class has a single patient, as if patients were taken for classes, and nothing "
+            "can be learned from one for another; take labels from another column or folder",
+        )
     if len(tally.usable) < 2:
         raise DataError(
             "ingest", f"all {usable} scans are of the class {next(iter(tally.usable))!r}; give two"

@@ -717,6 +717,14 @@ def test_good_scans_carry_no_identifiers(
     assert not any(word in shown for word in PLANTED)
 
 
+def test_what_names_the_patient_is_told_to_the_guard(tmp_path: Path) -> None:
+    """So that ingest refuses labels that repeat it; names come whole and in their parts."""
+    header = instance(voxels()[..., 0], AccessionNumber="ACC-9", PatientName="DOE^JANE MARY=D^J")
+    save(tmp_path / "cyst" / "a", header)
+    parts = ("DOE^JANE MARY", "D^J", "DOE", "JANE", "MARY", "D", "J")
+    assert one(tmp_path).identifiers == (*parts, PLANTED[2], "ACC-9", PLANTED[3])
+
+
 def test_series_written_from_real_scans_come_back(tmp_path: Path) -> None:
     """Nodules written as DICOM series give the HU of the NIfTI volumes, voxel for voxel."""
     if not LIDC.exists():

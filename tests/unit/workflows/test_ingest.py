@@ -366,6 +366,31 @@ class TestNothingIdentifies:
             run(tmp_path)
         self.check(tmp_path, capsys, caplog, str(caught.value))
 
+    @pytest.mark.parametrize("label", ["Doe_Jane", "of doe, jane", "4711 JANET", "Saint Elsewhere"])
+    def test_in_labels_that_repeat_a_header(self, given, tmp_path, capsys, caplog, label):
+        """A folder of a patient that is taken for a class stops the run, whatever its ID is."""
+        names = ("DOE^JANE", "DOE", "JANET", "Saint Elsewhere")
+        given.items = [*scans(), scan(50, label, identifiers=names)]
+        with pytest.raises(DataError, match="label") as caught:
+            run(tmp_path)
+        self.check(tmp_path, capsys, caplog, str(caught.value))
+
+    def test_in_attributes_that_repeat_a_header(self, given, tmp_path, capsys, caplog):
+        """The column is named and its value is not."""
+        wrong = scan(50, attributes={"who": "seen: Doe, Jane"}, identifiers=("DOE^JANE",))
+        given.items = [*scans(), wrong]
+        with pytest.raises(DataError, match="'who'") as caught:
+            run(tmp_path)
+        self.check(tmp_path, capsys, caplog, str(caught.value))
+
+    def test_in_classes_of_one_patient_each(self, given, tmp_path, capsys, caplog):
+        """Folders named after patients are no classes, even where no header repeats the name."""
+        labels = ("Doe_Jane", "MRN-4711007")
+        given.items = [scan(n, labels[n % 2], patient=f"n{n % 2}") for n in range(12)]
+        with pytest.raises(DataError, match="single patient") as caught:
+            run(tmp_path)
+        self.check(tmp_path, capsys, caplog, str(caught.value))
+
     def test_in_an_error_that_a_source_lets_out(self, given, tmp_path, capsys, caplog):
         """Only the error's kind is told, and no context carries its text on."""
         given.items = [*scans(), OSError("no file Saint Elsewhere/DOE^JANE/19500317.dcm")]
