@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pipeline import config, lockfile, tracking
+from pipeline.compute import project_root
 from pipeline.lockfile import StageEntry
+from pipeline.tracking import stage_run
 
 TRAINING = StageEntry(
     "train_gan@dcgan", "train", {"data/augmented": "abc.dir"}, {"params.yaml": {"seed": 1}}
@@ -162,7 +164,7 @@ class TestRunning:
         """The run says how the stage ended, and the error is not swallowed."""
         monkeypatch.setenv("DVC_STAGE", "train_gan@dcgan")
         monkeypatch.setattr(lockfile, "running", lambda name, root: TRAINING)
-        monkeypatch.setattr(tracking, "open_store", lambda params: store)
+        monkeypatch.setattr(stage_run, "open_store", lambda params: store)
         with pytest.raises(error), tracking.running(self.PARAMS):
             raise error
         assert store.find(TRAINING, (status,)) is not None
@@ -193,6 +195,6 @@ def test_an_arm_is_the_augmentation_and_anything_else_a_family():
 def test_the_store_is_the_real_repository_s(monkeypatch, tmp_path):
     """DVC_ROOT holds it, also in the workspace of a DVC experiment."""
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    assert tracking.store_uri(tracking.project_root()) == f"sqlite:///{tmp_path}/mlflow.db"
+    assert tracking.store_uri(project_root()) == f"sqlite:///{tmp_path}/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://elsewhere")
     assert tracking.store_uri(tmp_path) == "http://elsewhere"

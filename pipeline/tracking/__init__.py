@@ -1,0 +1,27 @@
+"""What a stage tells MLflow while it works: the only importer of mlflow.
+
+DVC's files are the truth and MLflow is a view of them, so nothing here may stop a stage: the
+first failure to log is told once, and logging goes quiet. Each run carries the tag `stage_key`,
+by which `python -m pipeline sync` finds what is missing. To log something new: a method on
+`Run`, `NullRun` and `MlflowRun`.
+"""
+
+from pipeline.tracking.comparison import show_comparison
+from pipeline.tracking.mlflow_run import MlflowRun
+from pipeline.tracking.mlflow_store import Store, chosen, describe, open_store, store_uri
+from pipeline.tracking.run import NullRun, Run
+from pipeline.tracking.stage_run import circumstances, running
+
+__all__ = [
+    "MlflowRun",
+    "NullRun",
+    "Run",
+    "Store",
+    "chosen",
+    "circumstances",
+    "describe",
+    "open_store",
+    "running",
+    "show_comparison",
+    "store_uri",
+]
