@@ -48,7 +48,7 @@ class _Job:
 
 
 def run(params: Params, root: Path, family: str, tracker: tracking.Run) -> None:
-    """Write `metrics/assess/<family>.json` and pictures of the nearest pairs.
+    """Write `metrics/assess/<family>.json`, its means by themselves, and the nearest pairs.
 
     Raises:
         DataError: If an ImageSet is missing or malformed.
@@ -86,6 +86,9 @@ def run(params: Params, root: Path, family: str, tracker: tracking.Run) -> None:
     path = root / "metrics" / "assess" / f"{family}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    brief = root / "metrics" / "fidelity" / f"{family}.json"
+    brief.parent.mkdir(parents=True, exist_ok=True)
+    brief.write_text(json.dumps(mean, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     tracker.metrics(mean)
 
 

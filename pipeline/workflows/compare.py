@@ -25,7 +25,7 @@ UNTREATED = "real"
 
 
 def run(params: Params, root: Path, tracker: tracking.Run) -> None:
-    """Compare the arms listed in `classify.arms`, and write metrics/comparison.json and plots.
+    """Compare the arms listed in `classify.arms`, and write metrics/ and plots/compare.
 
     Args:
         params: All parameters.
@@ -47,6 +47,8 @@ def run(params: Params, root: Path, tracker: tracking.Run) -> None:
     text = json.dumps(_rounded(result), indent=2, sort_keys=True, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8")
     written = json.loads(text)
+    brief = json.dumps(_brief(written), indent=2, ensure_ascii=False)
+    (path.parent / "arms.json").write_text(brief + "\n", encoding="utf-8")
     _draw(written, outcomes, root / "plots/compare")
     tracking.show_comparison(tracker, written, params, root)
 
@@ -243,6 +245,14 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, float):
         return float(f"{value:.6g}") if math.isfinite(value) else None
     return value
+
+
+def _brief(result: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
+    """What fits the columns of `dvc exp show`: the leading means of each arm."""
+    shown = dict.fromkeys([result["primary"], "auc", "accuracy"])
+    return {
+        arm: {key: result["arms"][arm][key]["mean"] for key in shown} for arm in result["order"]
+    }
 
 
 def _draw(result: Mapping[str, Any], outcomes: Outcomes, directory: Path) -> None:

@@ -67,6 +67,7 @@ def project(root: Path, synthetic: str) -> dict[str, Any]:
     write_set(root / "data/synthetic/dcgan/r0f0g0", made, "dcgan", "dcgan-")
     assess.run(parameters(), root, "dcgan", NullRun())
     document: dict[str, Any] = json.loads((root / "metrics/assess/dcgan.json").read_text())
+    assert json.loads((root / "metrics/fidelity/dcgan.json").read_text()) == document["mean"]
     return document["folds"]["r0f0g0"]
 
 

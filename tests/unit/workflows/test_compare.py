@@ -50,6 +50,11 @@ def test_schema_units_and_verdicts(folded):
         "patients": 60, "groups": 60, "images": 120, "folds": 3, "repeats": 2, "seeds": 2,
     }  # fmt: skip
     assert found["order"] == list(BETTER)
+    brief = json.loads((folded / "metrics/arms.json").read_text())
+    assert list(brief) == list(BETTER)
+    assert brief["real"] == {
+        key: found["arms"]["real"][key]["mean"] for key in ("balanced_accuracy", "auc", "accuracy")
+    }
     assert found["note"] == "Made up."
     assert {run["gan_seed"] for run in found["runs"] if run["arm"] == "real"} == {None}
     assert set(found["arms"]["classical"]["auc"]) == {"mean", "low", "high"}
@@ -125,7 +130,7 @@ def test_same_bytes_again(folded, tmp_path_factory):
         for path in (folded / name).rglob("*")
         if path.is_file()
     )
-    assert len(written) == 1 + 4 + 4
+    assert len(written) == 2 + 4 + 4
     for path in written:
         assert (folded / path).read_bytes() == (other / path).read_bytes(), path
 
