@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from torch import Tensor, nn
 from torch.nn.functional import pad
@@ -100,6 +101,22 @@ def up(spatial_dims: int, before: int, after: int, stride: Sequence[int]) -> nn.
     """
     kernel = tuple(_KERNELS[step] for step in stride)
     return TRANSPOSED[spatial_dims](before, after, kernel, tuple(stride), 1)
+
+
+def downs(
+    spatial_dims: int, channels: Sequence[int], strides: Sequence[Sequence[int]]
+) -> nn.ModuleList:
+    """A `down` for each stride, from each number of channels to the next."""
+    steps = zip(pairwise(channels), strides, strict=True)
+    return nn.ModuleList(down(spatial_dims, *pair, stride) for pair, stride in steps)
+
+
+def ups(
+    spatial_dims: int, channels: Sequence[int], strides: Sequence[Sequence[int]]
+) -> nn.ModuleList:
+    """An `up` for each stride, from each number of channels to the next."""
+    steps = zip(pairwise(channels), strides, strict=True)
+    return nn.ModuleList(up(spatial_dims, *pair, stride) for pair, stride in steps)
 
 
 def widths(levels: int, finest: int, most: int) -> list[int]:

@@ -24,9 +24,9 @@ from torch.nn.functional import interpolate, leaky_relu
 from pipeline.augment import differentiable
 from pipeline.config import Count, NotNegative, Positive
 from pipeline.gan.family import Batch, Decay, Diet, Phase, Policies, Report, Shape, TrainingOptions
-from pipeline.gan.layers import CONVOLUTIONS, Pyramid, down, up, widths
+from pipeline.gan.layers import CONVOLUTIONS, Pyramid, downs, ups, widths
 from pipeline.gan.losses import LOSSES, LossName
-from pipeline.gan.penalties import r1
+from pipeline.gan.penalties import phases_with_r1, r1
 
 _SLOPE = 0.2
 _GROUP = 8
@@ -85,9 +85,7 @@ class Conditional:
 
     def phases(self, step: int) -> Sequence[Phase]:
         """A step of each player, the discriminator's with the penalty from time to time."""
-        penalised = self.options.r1_gamma > 0 and step % self.options.r1_every == 0
-        name = "discriminator_r1" if penalised else "discriminator"
-        return Phase(name, ("discriminator",)), Phase("generator", ("generator",))
+        return phases_with_r1(step, gamma=self.options.r1_gamma, every=self.options.r1_every)
 
     def loss(self, phase: str, batch: Batch, rng: Generator) -> Report:
         """What the player minimises whose phase it is."""
@@ -147,12 +145,7 @@ class _Generator(nn.Module):
         self.images = nn.ModuleList(
             CONVOLUTIONS[dims](width, shape.channels, 1) for width in channels
         )
-        self.ups = nn.ModuleList(
-            up(dims, before, after, stride)
-            for before, after, stride in zip(
-                channels, [*channels[1:], shape.channels], strides, strict=True
-            )
-        )
+        self.ups = ups(dims, [*channels, shape.channels], strides)
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
         told = torch.cat([latents, self.embedding(labels)], dim=1)
@@ -199,12 +192,7 @@ class _Discriminator(nn.Module):
         self.pyramid = Pyramid.of(shape.size)
         dims, strides = shape.spatial_dims, self.pyramid.strides[::-1]
         channels = widths(len(strides), options.ndf, options.widest)[::-1]
-        self.downs = nn.ModuleList(
-            down(dims, before, after, stride)
-            for before, after, stride in zip(
-                [shape.channels, *channels[:-1]], channels, strides, strict=True
-            )
-        )
+        self.downs = downs(dims, [shape.channels, *channels], strides)
         self.whole = nn.Linear(channels[-1] * math.prod(self.pyramid.base), 1)
         self.projection = nn.Embedding(shape.classes, channels[-1])
         nn.init.zeros_(self.projection.weight)

@@ -31,9 +31,9 @@ from torch.nn.functional import leaky_relu, relu
 from pipeline.augment import differentiable
 from pipeline.config import Count, NotNegative, Positive
 from pipeline.gan.family import Batch, Decay, Diet, Phase, Policies, Report, Shape, TrainingOptions
-from pipeline.gan.layers import BATCH_NORMS, Pyramid, down, up, widths
+from pipeline.gan.layers import BATCH_NORMS, Pyramid, downs, ups, widths
 from pipeline.gan.losses import LOSSES, LossName
-from pipeline.gan.penalties import r1
+from pipeline.gan.penalties import phases_with_r1, r1
 
 _SLOPE = 0.2
 _SPREAD = 0.02
@@ -94,9 +94,7 @@ class Dcgan:
 
     def phases(self, step: int) -> Sequence[Phase]:
         """A step of each player, the discriminator's with the penalty from time to time."""
-        penalised = self.options.r1_gamma > 0 and step % self.options.r1_every == 0
-        name = "discriminator_r1" if penalised else "discriminator"
-        return Phase(name, ("discriminator",)), Phase("generator", ("generator",))
+        return phases_with_r1(step, gamma=self.options.r1_gamma, every=self.options.r1_every)
 
     def loss(self, phase: str, batch: Batch, rng: Generator) -> Report:
         """What the player minimises whose phase it is."""
@@ -146,12 +144,7 @@ class _Generator(nn.Module):
         channels = widths(len(strides), options.ngf, options.widest)
         self.start = nn.Linear(options.latent, channels[0] * math.prod(self.pyramid.base))
         self.norms = nn.ModuleList(BATCH_NORMS[dims](width) for width in channels)
-        self.ups = nn.ModuleList(
-            up(dims, before, after, stride)
-            for before, after, stride in zip(
-                channels, [*channels[1:], shape.channels], strides, strict=True
-            )
-        )
+        self.ups = ups(dims, [*channels, shape.channels], strides)
 
     def forward(self, latents: Tensor) -> Tensor:
         images = self.start(latents).unflatten(1, (-1, *self.pyramid.base))
@@ -168,12 +161,7 @@ class _Discriminator(nn.Module):
         self.pyramid = Pyramid.of(shape.size)
         dims, strides = shape.spatial_dims, self.pyramid.strides[::-1]
         channels = widths(len(strides), options.ndf, options.widest)[::-1]
-        self.downs = nn.ModuleList(
-            down(dims, before, after, stride)
-            for before, after, stride in zip(
-                [shape.channels, *channels[:-1]], channels, strides, strict=True
-            )
-        )
+        self.downs = downs(dims, [shape.channels, *channels], strides)
         # The paper normalises every layer but the one that sees pixels.
         normal = options.normalisation == "batch"
         self.norms = nn.ModuleList(
