@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 PORT ?= 5000
 JOBS ?= 2
+INDEX := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dvc-index
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Hospital networks are closed: nothing calls home.
@@ -66,6 +67,10 @@ $(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/bin/python
 	@echo "Installing requirements.lock into $(VENV) (once; a few minutes) ..."
 	@python -m pip install -q -r requirements.lock
 	@python -m pip install -q --no-deps --no-build-isolation -e .
+	@# DVC's index lists the names of the scans' files; its own place, /var/tmp/dvc, is open to all.
+	@test -n "$$(dvc config core.site_cache_dir)" || { mkdir -p -m 700 "$(INDEX)" && \
+	  dvc config --local core.site_cache_dir "$(INDEX)"; } || \
+	  echo "DVC's index of file names stays in /var/tmp/dvc, where others can read it"
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
