@@ -8,35 +8,10 @@ import pytest
 from pipeline import duplicates
 from pipeline.duplicates import Pair, find_duplicates
 from pipeline.errors import ParameterError
-from pipeline.imageset import ImageSet, ImageSetWriter, Meta
+from tests.scenes import image_set, scene
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 DEFAULT = {"max_hash_distance": 6, "min_correlation": 0.9}
-
-
-def scene(rng, shape=(64, 64)):
-    """A smooth random picture, as different from the next as two patients are."""
-    from scipy.ndimage import gaussian_filter
-
-    smooth = gaussian_filter(rng.standard_normal(shape), 4.0)
-    return np.clip(128 + smooth * 45 / smooth.std(), 0, 255)
-
-
-def image_set(root, images, labels=None, patients=None, orientation="image"):
-    """Write images (N, *spatial) as a set; a patient each and one class unless told."""
-    labels = labels or ["a"] * len(images)
-    meta = Meta(("a", "b"), ("grey",), "grey level", (0, 255), orientation)
-    shape = (1, *np.shape(images[0]))
-    with ImageSetWriter(root, meta, capacity=len(images), shape=shape, dtype=np.uint8) as writer:
-        for number, image in enumerate(images):
-            writer.add(
-                np.rint(image)[None],
-                image_id=f"i{number:05d}",
-                label=labels[number],
-                patient_id=patients[number] if patients else f"p{number:04d}",
-                origin="real",
-            )
-    return ImageSet.open(root)
 
 
 def found(images, **options):

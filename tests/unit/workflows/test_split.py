@@ -3,14 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.ndimage import gaussian_filter
 
 from pipeline.config import Params, parse
 from pipeline.errors import ParameterError
-from pipeline.imageset import ImageSetWriter, Meta
 from pipeline.splits import Splits
 from pipeline.tracking import NullRun
 from pipeline.workflows import split
+from tests.scenes import image_set, scene
 
 
 class Heard(NullRun):
@@ -40,29 +39,14 @@ def params(seed=1, **values) -> Params:
 def pictures(count, seed=0):
     """Smooth random pictures, each a scene of its own."""
     rng = np.random.default_rng(seed)
-    for _ in range(count):
-        smooth = gaussian_filter(rng.standard_normal((48, 48)), 3.0)
-        yield np.clip(128 + smooth * 45 / smooth.std(), 0, 255)
+    return [scene(rng, (48, 48), smoothing=3.0) for _ in range(count)]
 
 
 def project(tmp_path, images=None, *, patients=None, labels=None, parts=None):
     """A project whose data/images holds 60 images of two classes, or the given ones."""
-    images = list(pictures(60)) if images is None else images
+    images = pictures(60) if images is None else images
     labels = labels or ["ab"[number % 2] for number in range(len(images))]
-    meta = Meta(("a", "b"), ("grey",), "grey level", (0, 255))
-    writer = ImageSetWriter(
-        tmp_path / "data/images", meta, capacity=len(images), shape=(1, 48, 48), dtype=np.uint8
-    )
-    with writer:
-        for number, image in enumerate(images):
-            writer.add(
-                np.rint(image)[None],
-                image_id=f"i{number:05d}",
-                label=labels[number],
-                patient_id=patients[number] if patients else f"p{number:04d}",
-                origin="real",
-                attributes={"official_part": parts[number]} if parts else None,
-            )
+    image_set(tmp_path / "data/images", images, labels, patients, parts=parts)
     return tmp_path
 
 
@@ -88,7 +72,7 @@ class TestPlantedLeaks:
 
     def test_a_copied_patient_under_another_name_is_never_divided(self, tmp_path):
         """All images of a patient entered twice under two names share a part in every fold."""
-        images = list(pictures(60))
+        images = pictures(60)
         patients = [f"p{number // 4:04d}" for number in range(60)]
         copied = [images[number] for number in range(8, 12)]
         labels = ["ab"[number // 4 % 2] for number in range(60)] + ["a"] * 4
@@ -101,7 +85,7 @@ class TestPlantedLeaks:
 
     def test_a_pixel_identical_image_is_never_divided(self, tmp_path):
         """Five images entered twice under other names share a part with their originals."""
-        images = list(pictures(60))
+        images = pictures(60)
         labels = ["ab"[number % 2] for number in range(60)]
         root = project(tmp_path, images + images[:5], labels=labels + labels[:5])
         heard = Heard()
@@ -113,7 +97,7 @@ class TestPlantedLeaks:
 
     def test_without_the_search_they_would_be_divided(self, tmp_path):
         """Of five copies in twelve folds some lie apart if duplicates are not looked for."""
-        images = list(pictures(60))
+        images = pictures(60)
         labels = ["ab"[number % 2] for number in range(60)]
         root = project(tmp_path, images + images[:5], labels=labels + labels[:5])
         split.run(params(folds=3, repeats=4, duplicates={"enabled": False}), root, NullRun())
@@ -122,7 +106,7 @@ class TestPlantedLeaks:
 
     def test_official_parts_lose_the_training_side(self, tmp_path):
         """A test image that also lies in train is taken out of train, and test is as published."""
-        images = list(pictures(60))
+        images = pictures(60)
         images[0] = images[59]
         parts = ["train"] * 30 + ["val"] * 12 + ["test"] * 18
         labels = ["ab"[number % 2] for number in range(60)]
@@ -142,7 +126,7 @@ class TestContradictingLabels:
     @pytest.fixture
     def root(self, tmp_path):
         """60 images, of which the last equals the first under the other label."""
-        images = list(pictures(60))
+        images = pictures(60)
         images[59] = images[0]
         return project(tmp_path, images)
 
