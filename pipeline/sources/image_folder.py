@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
@@ -19,10 +18,9 @@ from pydantic import Field
 from pipeline.config import Section
 from pipeline.errors import DataError, ParameterError
 from pipeline.sources import crops, geometry, tables
-from pipeline.sources.pictures import SUFFIXES, Channels, read_image, read_mask
+from pipeline.sources.folder_items import Item, from_folders
+from pipeline.sources.pictures import Channels, read_image, read_mask
 from pipeline.sources.source import Broken, Scan, Settings, Target, UnusableError
-
-CLUTTER = frozenset({"thumbs.db", "desktop.ini"})
 
 
 class ImageFolder:
@@ -85,7 +83,13 @@ class ImageFolder:
         _check_options(options, target, needs_masks=self._needs_masks)
         if not path.is_dir():
             raise ParameterError("ingest.path", "is no directory; name the one with the images")
-        self._items = _from_folders(path, options) if options.table is None else self._from_table()
+        self._items = (
+            from_folders(
+                path, mask_suffix=options.mask_suffix, patient_pattern=options.patient_pattern
+            )
+            if options.table is None
+            else self._from_table()
+        )
         if not self._items:
             raise DataError("ingest.path", "holds no images; put a folder of images for each class")
 
@@ -114,7 +118,7 @@ class ImageFolder:
             except UnusableError as problem:
                 yield Broken(item.key, str(problem))
 
-    def _scan(self, item: _Item) -> Scan:
+    def _scan(self, item: Item) -> Scan:
         if item.problem or item.label is None:
             raise UnusableError(item.problem)
         options = self._options
@@ -128,7 +132,7 @@ class ImageFolder:
             raise UnusableError("constant: every pixel has one value")
         return Scan(item.key, item.label, item.patient, image, mask, attributes=item.attributes)
 
-    def _mask(self, item: _Item, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    def _mask(self, item: Item, shape: tuple[int, ...]) -> NDArray[np.uint8]:
         """Read the union of an image's masks."""
         union = np.zeros((1, *shape), np.uint8)
         for name in item.masks:
@@ -167,7 +171,7 @@ class ImageFolder:
             raise UnusableError("the file lies outside ingest.path")
         return self._root.joinpath(*parts)
 
-    def _from_table(self) -> list[_Item]:
+    def _from_table(self) -> list[Item]:
         options = self._options
         names = ("file", "mask", "label", "patient")
         columns: dict[str, str | None] = {name: getattr(options, name) for name in names}
@@ -182,7 +186,7 @@ class ImageFolder:
             patient = None if options.patient is None else row[options.patient]
             mask = "" if options.mask is None else row[options.mask]
             items.append(
-                _Item(
+                Item(
                     key=f"{row[options.file]} (line {number})",
                     file=row[options.file],
                     label=label,
@@ -193,19 +197,6 @@ class ImageFolder:
                 )
             )
         return items
-
-
-@dataclass(frozen=True)
-class _Item:
-    """One image to read, and what is known of it; `problem` if it need not be tried."""
-
-    key: str
-    file: str
-    label: str | None
-    patient: str | None
-    masks: tuple[str, ...] = ()
-    problem: str = ""
-    attributes: dict[str, object] = field(default_factory=dict)
 
 
 def _check_options(options: ImageFolder.Options, target: Target, *, needs_masks: bool) -> None:
@@ -241,61 +232,6 @@ def _check_options(options: ImageFolder.Options, target: Target, *, needs_masks:
             raise ParameterError(
                 place, "needs class folders and one group in brackets; a table has `patient`"
             )
-
-
-def _from_folders(root: Path, options: ImageFolder.Options) -> list[_Item]:
-    """List the files below a directory of class folders, masks apart from images."""
-    names = sorted(
-        path.relative_to(root).as_posix()
-        for path in root.rglob("*")
-        if path.is_file() and not _is_clutter(path.relative_to(root))
-    )
-    masks = _masks_by_image(names, options.mask_suffix)
-    taken = {mask for found in masks.values() for mask in found}
-    return [
-        _item_in_folder(name, options, masks.get(_stem(name), ()))
-        for name in names
-        # Beside the class folders lie tables and notes, which are no broken images.
-        if name not in taken and ("/" in name or Path(name).suffix.lower() in SUFFIXES)
-    ]
-
-
-def _item_in_folder(name: str, options: ImageFolder.Options, masks: tuple[str, ...]) -> _Item:
-    label, _, rest = name.partition("/")
-    problem, patient = "", None
-    if not rest:
-        problem = "missing label: it lies in no class folder"
-    elif Path(name).suffix.lower() not in SUFFIXES:
-        problem = "its name does not end like a PNG, JPEG, TIFF or BMP file"
-    elif options.patient_pattern is not None:
-        match = re.search(options.patient_pattern, rest)
-        patient = match.group(1) if match else None
-        problem = "" if patient else "missing patient: its name does not fit patient_pattern"
-    return _Item(name, name, label if rest else None, patient, masks, problem)
-
-
-def _masks_by_image(names: list[str], suffix: str | None) -> dict[str, tuple[str, ...]]:
-    """Map the stem of each image to its masks, among all file names."""
-    if suffix is None:
-        return {}
-    ending = re.compile(re.escape(suffix) + r"(_\d+)?$")
-    found: dict[str, tuple[str, ...]] = {}
-    for name in names:
-        stem = _stem(name)
-        if ending.search(stem) and Path(name).suffix.lower() in SUFFIXES:
-            image = ending.sub("", stem)
-            found[image] = (*found.get(image, ()), name)
-    return found
-
-
-def _stem(name: str) -> str:
-    return PurePosixPath(name).with_suffix("").as_posix()
-
-
-def _is_clutter(path: Path) -> bool:
-    """Tell what systems leave in folders and archives: hidden things and thumbnails."""
-    hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
-    return hidden or path.name.lower() in CLUTTER
 
 
 def _box_around(
