@@ -29,6 +29,7 @@ FIRST_NAMES = ("Ottokar", "Kunigunde", "Zwentibold", "Irmengard")
 INSTITUTION = "Spital Hinterwalden"
 PLACE = "Aufnahmen_Rauschenplat"
 BROKEN = 4
+OPTIONS = {"table": "befunde.csv", "key": "PatientID", "label": "finding"}
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,7 @@ def clone(tmp_path_factory, archive):
         "window": [-100, 200],
         "positive_class": "malignant",
         "max_quarantined": 0.2,
-        "options": {"table": "befunde.csv", "key": "PatientID", "label": "finding"},
+        "options": OPTIONS,
     }
     split = {"scheme": "holdout"}
     return tiny_clone.make(tmp_path_factory.mktemp("clone") / "project", ingest=ingest, split=split)
@@ -217,6 +218,18 @@ class TestIdentifiers:
         assert "4 of 28 scans cannot be used" in said
         assert found(said.lower().encode(), TOKENS) == set()
         assert len((clone.path / "data/quarantine.csv").read_text().splitlines()) == 1 + BROKEN
+        assert list(leaks(clone, TOKENS)) == []
+
+    @pytest.mark.parametrize(
+        "wrong", [{"labels": "folders"}, {**OPTIONS, "label": "Name"}, {"table": "befund.csv"}]
+    )
+    def test_patients_taken_for_classes_are_refused_without_names(self, clone, wrong):
+        """Folders and columns that name patients become no classes, and show in no error."""
+        clone.change(ingest={"options": wrong})
+        said = clone.run("dvc", "repro", status=255)
+        clone.change(ingest={"options": OPTIONS})
+        assert "Error: " in said
+        assert found(said.lower().encode(), TOKENS) == set()
         assert list(leaks(clone, TOKENS)) == []
 
     def test_a_whole_run_leaves_none_anywhere(self, clone):
