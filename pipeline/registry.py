@@ -69,6 +69,14 @@ FAMILIES = Registry(
     },
 )
 
+DIETS = Registry(
+    "diet",
+    {
+        "plain": "pipeline.gan.diets.labelled:Labelled",
+        "labelled": "pipeline.gan.diets.labelled:Labelled",
+    },
+)
+
 CLASSIFIERS = Registry(
     "classifier",
     {
@@ -104,7 +112,10 @@ METRICS = Registry(
 
 FEATURES = Registry(
     "feature extractor",
-    {"fold_embedding": "pipeline.fidelity.features.fold_embedding:FoldEmbedding"},
+    {
+        "fold_embedding": "pipeline.fidelity.features.fold_embedding:FoldEmbedding",
+        "texture": "pipeline.fidelity.features.texture:Texture",
+    },
 )
 
 MONITORS = Registry(

@@ -35,11 +35,26 @@ def make(root: Path, folds: int = 1) -> ImageSet:
                     parent_ids=() if real else (parent,),
                 )
         rows += [(f"i{number:05d}", f"g{number}", 0, fold, "train") for number in range(8)]
+        rows += [(f"i{number:05d}", f"g{number}", 0, fold, "val") for number in range(80, 90)]
         rows.append(("i00099", "g99", 0, fold, "test"))
+    _scans(root / "data/images", meta, rng)
     frame = pd.DataFrame(rows, columns=["image_id", "group_id", "repeat", "fold", "part"])
     frame.to_csv(root / "data/splits.csv", index=False)
     Splits.open(root / "data/splits.csv")
     return ImageSet.open(root / "data/augmented/r0f0")
+
+
+def _scans(root: Path, meta: Meta, rng: np.random.Generator) -> None:
+    """Write data/images with the validation rows that score the models."""
+    with ImageSetWriter(root, meta, capacity=10, shape=(1, 16, 16), dtype="i2") as writer:
+        for number in range(80, 90):
+            writer.add(
+                rng.integers(-100, 200, (1, 16, 16)),
+                image_id=f"i{number:05d}",
+                label=CLASSES[number % 2],
+                patient_id=f"p{number:04d}",
+                origin="real",
+            )
 
 
 def params(workers: int = 1, gan_seeds: int = 1, **options: object) -> config.Params:

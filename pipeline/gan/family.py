@@ -25,9 +25,10 @@ from pipeline.augment.differentiable import POLICIES
 from pipeline.config import Count, NotNegative, Positive, Section, Share
 from pipeline.errors import choose_one_of
 from pipeline.imageset import ImageSet
+from pipeline.registry import MONITORS
 
-Diet = Literal["plain", "labelled", "text", "paired", "unpaired", "low_high", "holes"]
 Decay = Annotated[float, Field(ge=0.0, lt=1.0)]
+Action = Literal["ignore", "warn", "stop", "roll_back"]
 
 
 def _known_policies(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -35,6 +36,13 @@ def _known_policies(names: tuple[str, ...]) -> tuple[str, ...]:
         if name not in POLICIES:
             raise ValueError(choose_one_of(name, POLICIES))
     return names
+
+
+def _known_monitors(actions: Mapping[str, Action]) -> Mapping[str, Action]:
+    for name in actions:
+        if name not in MONITORS:
+            raise ValueError(choose_one_of(name, MONITORS))
+    return actions
 
 
 Policies = Annotated[tuple[str, ...], AfterValidator(_known_policies)]
@@ -48,11 +56,13 @@ class Shape:
         channels: Channels of an image.
         size: *spatial of an image, 2 or 3 axes.
         classes: Number of classes that the family distinguishes; 1 for one model per class.
+        words: Length of the code in which a text comes, for families that read one.
     """
 
     channels: int
     size: tuple[int, ...]
     classes: int
+    words: int = 0
 
     @property
     def spatial_dims(self) -> int:
@@ -67,8 +77,8 @@ class Batch:
     Args:
         labels: (N,) class indices.
         images: (N, C, *spatial) in [-1, 1]; absent when a noise family samples.
-        masks: (N, 1, *spatial), for families that need them.
-        extra: Whatever else a diet brings, by name.
+        masks: (N, 1, *spatial), 0 or 1, for families that need them.
+        extra: Whatever else a diet brings, by the names that the diet's file gives.
     """
 
     labels: Tensor
@@ -100,11 +110,26 @@ class Report:
         terms: Named scalars; their sum is minimised.
         real_logits: The discriminator's on real images, for D(x) and the monitors.
         fake_logits: The discriminator's on generated images.
+        figures: Named scalars to record beside them.
     """
 
     terms: Mapping[str, Tensor]
     real_logits: Tensor | None = None
     fake_logits: Tensor | None = None
+    figures: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """What a family makes.
+
+    Args:
+        images: (N, C, *spatial) in [-1, 1].
+        masks: (N, 1, *spatial) of what the label is about, 0 or 1, where the family knows it.
+    """
+
+    images: Tensor
+    masks: Tensor | None = None
 
 
 class TrainingOptions(Section):
@@ -123,6 +148,10 @@ class TrainingOptions(Section):
         decay_from: Share of training after which learning rates go linearly to zero; 1 is never.
         clip: Greatest gradient norm of a step; 0 does not clip.
         ema: Longest decay of the weights' average, which is what samples; 0 is no average.
+        examinations: How often samples are drawn, scored against validation rows and shown to the
+            monitors; the best-scored weights are kept. 0 keeps the last ones.
+        monitors: By monitor, what its alarm does instead of its own choice: `ignore`, `warn`,
+            `stop`, or `roll_back` to the last good weights, at half the learning rate.
     """
 
     steps: Count = 1200
@@ -136,6 +165,8 @@ class TrainingOptions(Section):
     decay_from: Share = 1.0
     clip: NotNegative = 0.0
     ema: Decay = 0.998
+    examinations: Annotated[int, Field(ge=0)] = 8
+    monitors: Annotated[Mapping[str, Action], AfterValidator(_known_monitors)] = {}
 
 
 class Family(Protocol):
@@ -145,14 +176,16 @@ class Family(Protocol):
         Options: What can be chosen in params.yaml, with defaults.
         conditional: Whether one model knows all classes; if not, the workflow trains a model per
             class on that class alone.
-        batches: What the family eats.
+        batches: What the family eats, a key of `registry.DIETS`.
+        makes_masks: Whether every image comes with a mask.
         options: As it was built.
         networks: Everything that is trained, averaged and saved.
     """
 
     Options: ClassVar[type[TrainingOptions]]
     conditional: ClassVar[bool]
-    batches: ClassVar[Diet]
+    batches: ClassVar[str]
+    makes_masks: ClassVar[bool]
     options: Any
     networks: nn.ModuleDict
 
@@ -165,8 +198,8 @@ class Family(Protocol):
     def loss(self, phase: str, batch: Batch, rng: Generator) -> Report:
         """What the phase minimises on a batch."""
 
-    def sample(self, given: Batch, rngs: Sequence[Generator]) -> Tensor:
-        """Generate (N, C, *spatial) in [-1, 1], image i from generator i alone."""
+    def sample(self, given: Batch, rngs: Sequence[Generator]) -> Sampled:
+        """Generate N images, image i from generator i and row i of what is given alone."""
 
 
 @runtime_checkable
@@ -183,3 +216,28 @@ class FollowsSteps(Protocol):
 
     def after_step(self, phase: str, report: Report) -> None:
         """Clip weights, adapt augmentation and the like; state lives in buffers."""
+
+
+@runtime_checkable
+class Judges(Protocol):
+    """A family whose discriminator can be asked about images (optional).
+
+    Asked for training and for validation rows, it shows a discriminator that learns by heart.
+    """
+
+    def judge(self, batch: Batch) -> Tensor:
+        """The discriminator's logits (N,) for real images as they are."""
+
+
+@runtime_checkable
+class Walks(Protocol):
+    """A family that makes images from a latent which can be moved (optional).
+
+    `sample` is `decode` of `latents`.
+    """
+
+    def latents(self, rngs: Sequence[Generator]) -> Tensor:
+        """Draw latents (N, ...), number i from generator i."""
+
+    def decode(self, latents: Tensor, given: Batch) -> Sampled:
+        """Generate an image for each latent and row of what is given."""

@@ -1,4 +1,4 @@
-"""Seeded training batches from an ImageSet.
+"""Seeded draws of training rows from an ImageSet, from which diets make their batches.
 
 Draws are with replacement, so that the state of a feed is its generator's and nothing more: that
 is what lets an interrupted training continue with the very batches it would have seen.
@@ -6,87 +6,133 @@ is what lets an interrupted training continue with the very batches it would hav
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from pipeline.gan.family import Batch
+from pipeline.gan.family import Batch, TrainingOptions
 from pipeline.imageset import ImageSet
 
 IN_MEMORY_BYTES = 2**31
 _LAYOUTS = {4: torch.channels_last, 5: torch.contiguous_format}
 
 
+@dataclass(frozen=True)
+class Pick:
+    """Rows that were drawn, and how each is mirrored.
+
+    Args:
+        rows: (N,) positions in the set, on the CPU.
+        mirrored: By spatial axis, (N,) booleans on the CPU; empty without mirroring.
+    """
+
+    rows: Tensor
+    mirrored: tuple[Tensor, ...] = ()
+
+
 class Feed:
-    """Draws batches of one training set.
+    """Draws rows of one training set and reads what belongs to them.
 
     Args:
         images: The training rows.
         labels: (N,) class indices as the family counts them (all 0 with one model per class).
-        batch: Images a batch.
-        balanced: Draw classes equally often, instead of as they come.
-        mirror: Mirror each image along each axis with probability one half.
+        options: `batch`, `balanced` and `mirror` are read here.
         device: Where batches go; the whole set as well, where it fits.
     """
 
     def __init__(
-        self,
-        images: ImageSet,
-        labels: NDArray[np.int64],
-        *,
-        batch: int,
-        balanced: bool,
-        mirror: bool = False,
-        device: str,
+        self, images: ImageSet, labels: NDArray[np.int64], options: TrainingOptions, device: str
     ) -> None:
-        self._set = images
+        self.set = images
         self._labels = torch.tensor(labels)
-        self._batch = batch
-        self._mirror = mirror
+        self._options = options
         self._device = device
-        self._members = [
-            torch.from_numpy(np.flatnonzero(labels == label))
-            for label in (np.unique(labels) if balanced else [])
-        ]
-        size = 4 * len(images) * int(np.prod(images.shape))
-        self._held: Tensor | None = None
-        if size <= IN_MEMORY_BYTES:
-            self._held = self._to_device(images.scaled())
+        self._members = {
+            int(label): torch.from_numpy(np.flatnonzero(labels == label))
+            for label in np.unique(labels)
+        }
 
     def draw(self, rng: Generator) -> Batch:
-        """Draw a batch, with replacement.
+        """Draw a batch of labels and images, with replacement.
 
         Args:
             rng: On the CPU.
         """
-        rows = self._rows(rng)
-        labels = self._labels[rows].to(self._device)
-        if self._held is not None:
-            images = self._held[rows.to(self._device)]
-        else:
-            images = self._to_device(self._set.scaled(rows.numpy()))
-        return Batch(labels, self._mirrored(images, rng) if self._mirror else images)
+        pick = self.pick(rng)
+        return Batch(self.labels(pick), self.images(pick))
 
-    def _rows(self, rng: Generator) -> Tensor:
-        if not self._members:
-            return torch.randint(len(self._labels), (self._batch,), generator=rng)
-        classes = torch.randint(len(self._members), (self._batch,), generator=rng)
-        places = torch.rand(self._batch, generator=rng, dtype=torch.float64)
+    def pick(self, rng: Generator, count: int | None = None, label: int | None = None) -> Pick:
+        """Draw rows, with replacement.
+
+        Args:
+            rng: On the CPU.
+            count: How many; the options' batch by default.
+            label: Of this class alone; otherwise of all, balanced where the options say so.
+        """
+        count = self._options.batch if count is None else count
+        if label is not None:
+            members = self._members[label]
+            rows = members[torch.randint(len(members), (count,), generator=rng)]
+        elif self._options.balanced:
+            rows = self._balanced(count, rng)
+        else:
+            rows = torch.randint(len(self._labels), (count,), generator=rng)
+        axes = self.set.spatial_dims if self._options.mirror else 0
+        return Pick(rows, tuple(torch.rand(count, generator=rng) < 0.5 for _ in range(axes)))
+
+    def labels(self, pick: Pick) -> Tensor:
+        """(N,) class indices."""
+        return self._labels[pick.rows].to(self._device)
+
+    def images(self, pick: Pick) -> Tensor:
+        """(N, C, *spatial) in [-1, 1]."""
+        if self._held is None:
+            return self._mirrored(self._to_device(self.set.scaled(pick.rows.numpy())), pick)
+        return self._mirrored(self._held[pick.rows.to(self._device)], pick)
+
+    def masks(self, pick: Pick) -> Tensor:
+        """(N, 1, *spatial) of 0 and 1, in float32.
+
+        Raises:
+            DataError: If the set has no masks.
+        """
+        stored = self.set.masks(pick.rows.numpy()) > 0
+        return self._mirrored(self._to_device(stored.astype(np.float32)), pick)
+
+    def parents(self, pick: Pick) -> tuple[str, ...]:
+        """Ids of the real images that the rows are, or are copies of."""
+        named = self.set.manifest.iloc[pick.rows.numpy()]
+        rows = zip(named["image_id"], named["parent_ids"], strict=True)
+        return tuple(dict.fromkeys(name for own, of in rows for name in of.split() or [own]))
+
+    @cached_property
+    def _held(self) -> Tensor | None:
+        """The whole set on the device, where it fits."""
+        size = 4 * len(self.set) * int(np.prod(self.set.shape))
+        return self._to_device(self.set.scaled()) if size <= IN_MEMORY_BYTES else None
+
+    def _balanced(self, count: int, rng: Generator) -> Tensor:
+        members = list(self._members.values())
+        classes = torch.randint(len(members), (count,), generator=rng)
+        places = torch.rand(count, generator=rng, dtype=torch.float64)
         rows = [
-            self._members[label][int(place * len(self._members[label]))]
+            members[label][int(place * len(members[label]))]
             for label, place in zip(classes.tolist(), places.tolist(), strict=True)
         ]
         return torch.stack(rows)
 
-    def _mirrored(self, images: Tensor, rng: Generator) -> Tensor:
-        for axis in range(2, images.ndim):
-            coins = torch.rand(len(images), generator=rng) < 0.5
+    def _mirrored(self, images: Tensor, pick: Pick) -> Tensor:
+        for axis, coins in enumerate(pick.mirrored, start=2):
             chosen = coins.to(self._device).reshape(-1, *[1] * (images.ndim - 1))
             images = torch.where(chosen, images.flip(axis), images)
         return images
 
-    def _to_device(self, scaled: NDArray[np.float32]) -> Tensor:
-        images = torch.from_numpy(scaled).to(self._device)
+    def _to_device(self, values: NDArray[Any]) -> Tensor:
+        images = torch.from_numpy(values).to(self._device)
         # Convolutions of small 2D images are a third faster with channels last.
         return images.contiguous(memory_format=_LAYOUTS[images.ndim])

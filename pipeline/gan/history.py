@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from pipeline.gan.family import Report
@@ -23,11 +24,13 @@ class Finding:
     Args:
         step: When.
         monitor: Its registry name.
+        action: What was done: `warn`, `stop` or `roll_back`.
         message: What is wrong and what to try.
     """
 
     step: int
     monitor: str
+    action: str
     message: str
 
 
@@ -37,11 +40,14 @@ class History:
 
     Args:
         rows: See `Monitor` for what they hold.
-        findings: At most one a monitor.
+        findings: At most one a monitor, and one more after each roll-back.
+        since: The rows before this one are of weights that were given up; monitors do not see
+            them.
     """
 
     rows: list[Row] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    since: int = 0
     _sums: dict[str, Tensor] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
     _peaks: dict[str, float] = field(default_factory=dict)
@@ -52,28 +58,50 @@ class History:
             self._add(f"loss_{name}", term)
         for name, norm in norms.items():
             self._peaks[name] = max(self._peaks.get(name, 0.0), norm)
+        for name, figure in report.figures.items():
+            self._add(name, figure)
         if report.real_logits is not None and report.fake_logits is not None:
             self._add("d_real", report.real_logits.detach().sigmoid().mean())
             self._add("d_fake", report.fake_logits.detach().sigmoid().mean())
+            right = torch.cat([report.real_logits > 0, report.fake_logits < 0])
+            self._add("d_accuracy", right.float().mean())
 
-    def close_row(self, step: int, monitors: Mapping[str, Monitor]) -> Row:
-        """End a row at a step, let the monitors look, and return the row's figures."""
+    def close_row(self, step: int, examined: Mapping[str, float]) -> Row:
+        """End a row at a step and return its figures; what was examined goes into it."""
         means = {name: float(total) / self._counts[name] for name, total in self._sums.items()}
         peaks = {f"gradient_{name}": norm for name, norm in self._peaks.items()}
-        self.rows.append({"step": float(step), **means, **peaks})
+        self.rows.append({"step": float(step), **means, **peaks, **examined})
         self._sums, self._counts, self._peaks = {}, {}, {}
-        heard = {finding.monitor for finding in self.findings}
-        for name, monitor in monitors.items():
-            message = None if name in heard else monitor(self.rows)
+        return {**means, **peaks, **examined}
+
+    def ask(self, step: int, monitors: Mapping[str, tuple[Monitor, str]]) -> list[Finding]:
+        """Let monitors look at the rows, and return what is new.
+
+        Args:
+            step: Now.
+            monitors: By name the monitor, and what is to be done at its alarm.
+        """
+        first = self.rows[self.since]["step"] if self.since < len(self.rows) else float(step)
+        heard = {finding.monitor for finding in self.findings if finding.step >= first}
+        found = []
+        for name, (monitor, action) in monitors.items():
+            message = None if name in heard else monitor(self.rows[self.since :])
             if message is not None:
-                self.findings.append(Finding(step, name, message))
-        return {**means, **peaks}
+                found.append(Finding(step, name, action, message))
+        self.findings += found
+        return found
+
+    def give_up(self) -> None:
+        """Forget the half row and hide the rows so far from the monitors."""
+        self.since = len(self.rows)
+        self._sums, self._counts, self._peaks = {}, {}, {}
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors, and facts fit for JSON, from which `restored` makes an equal history."""
         facts = {
             "rows": self.rows,
             "findings": [vars(finding) for finding in self.findings],
+            "since": self.since,
             "counts": self._counts,
             "peaks": self._peaks,
         }
@@ -83,7 +111,8 @@ class History:
     def restored(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> History:
         """Make again what gave this state."""
         findings = [Finding(**values) for values in facts["findings"]]
-        return cls(facts["rows"], findings, dict(tensors), facts["counts"], facts["peaks"])
+        sums, counts, peaks = dict(tensors), facts["counts"], facts["peaks"]
+        return cls(facts["rows"], findings, facts["since"], sums, counts, peaks)
 
     def _add(self, name: str, value: Tensor) -> None:
         value = value.detach().float()
@@ -106,6 +135,6 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
 def write_findings(path: Path, findings: Sequence[Finding]) -> None:
     """Write findings as CSV; a header alone means that no monitor noticed anything."""
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, ["step", "monitor", "message"], lineterminator="\n")
+        writer = csv.DictWriter(file, ["step", "monitor", "action", "message"], lineterminator="\n")
         writer.writeheader()
         writer.writerows(vars(finding) for finding in findings)

@@ -122,3 +122,15 @@ def ups(
 def widths(levels: int, finest: int, most: int) -> list[int]:
     """Channels of each level from coarse to fine: twice as many at each coarser one, to a most."""
     return [min(most, finest * 2**above) for above in reversed(range(levels))]
+
+
+def spectrally_normalised(network: nn.Module) -> None:
+    """Divide the weights of all convolutions and linear layers by their largest singular value.
+
+    In place; each step of a training moves the estimate of it by one power iteration.
+
+    Source: Miyato et al. 2018, arXiv:1802.05957, algorithm 1.
+    """
+    for layer in list(network.modules()):
+        if isinstance(layer, nn.modules.conv._ConvNd | nn.Linear):
+            nn.utils.parametrizations.spectral_norm(layer)

@@ -14,7 +14,7 @@ from pipeline.gan.family import TrainingOptions
 def build(
     networks: nn.ModuleDict, options: TrainingOptions, place: str
 ) -> dict[str, torch.optim.Adam]:
-    """Make one optimiser a network.
+    """Make one optimiser for each network that has something to train.
 
     Args:
         networks: By name.
@@ -35,6 +35,7 @@ def build(
             network.parameters(), options.learning_rate, betas=options.betas, fused=True
         )
         for name, network in networks.items()
+        if any(True for _ in network.parameters())
     }
 
 

@@ -11,8 +11,6 @@ from typing import TypeAlias
 import torch
 from torch import Generator, Tensor
 
-from pipeline.gan.family import Phase
-
 Critic: TypeAlias = Callable[[Tensor], Tensor]
 
 
@@ -62,18 +60,3 @@ def _squared_norms(critic: Critic, images: Tensor) -> Tensor:
         images = images.detach().float().requires_grad_()
         (gradient,) = torch.autograd.grad(critic(images).sum(), images, create_graph=True)
         return gradient.square().flatten(1).sum(1)
-
-
-def phases_with_r1(step: int, *, gamma: float, every: int) -> tuple[Phase, Phase]:
-    """A step of the discriminator, at each `every`-th with the penalty, and one of the generator.
-
-    Args:
-        step: Counted from 0.
-        gamma: Strength of the penalty; 0 is none.
-        every: Steps between two penalties.
-
-    Returns:
-        The phase `discriminator_r1` or `discriminator`, and `generator`.
-    """
-    name = "discriminator_r1" if gamma > 0 and step % every == 0 else "discriminator"
-    return Phase(name, ("discriminator",)), Phase("generator", ("generator",))

@@ -6,10 +6,64 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+
+from pipeline import seeding
+from pipeline.compute import Machine, autocast
+from pipeline.gan import latents
+from pipeline.gan.diets.diet import Diet
+from pipeline.gan.family import Family, Walks
+from pipeline.gan.sampling import images_of, sample
 
 _GAP = 2
 _SHORTEST_SIDE = 64
+
+
+def made(
+    family: Family, diet: Diet, label: int, seeds: Sequence[int], machine: Machine
+) -> list[NDArray[np.float32]]:
+    """Rows of a grid for one class: what the images were made from, if anything, then they.
+
+    Args:
+        family: In evaluation mode, on the machine's device.
+        diet: Offers what images are made from.
+        label: The class index as the family counts them.
+        seeds: One an image.
+        machine: Device and precision.
+
+    Returns:
+        Arrays (n, C, *spatial) in [-1, 1]: source images, masks, and generated images.
+    """
+    samples = sample(family, diet, [label] * len(seeds), seeds, machine)
+    sources = [each.source for each in samples if each.source is not None]
+    masks = [each.mask * np.float32(2) - 1 for each in samples if each.mask is not None]
+    rows = [images_of(samples)]
+    channels = rows[0].shape[1]
+    if masks:
+        rows.insert(0, np.repeat(np.stack(masks), channels, axis=1))
+    if sources:
+        rows.insert(0, np.stack(sources))
+    return rows
+
+
+@torch.no_grad()
+def walk(
+    family: Family, diet: Diet, label: int, seeds: Sequence[int], machine: Machine
+) -> NDArray[np.float32] | None:
+    """Images on the way from the first seed's latent to the second's; None where there is none.
+
+    As many as there are seeds, (n, C, *spatial).
+    """
+    if not isinstance(family, Walks):
+        return None
+    rngs = [torch.Generator(machine.device).manual_seed(seed) for seed in seeds[:2]]
+    start, end = family.latents(rngs)
+    given = diet.offer(label, seeding.torch_rng(seeds[0], "offer")).given
+    with autocast(machine):
+        steps = latents.walk(start, end, len(seeds))
+        images = [family.decode(step[None], given).images for step in steps]
+    return torch.cat(images).float().cpu().contiguous().numpy()
 
 
 def save_grid(path: Path, rows: Sequence[NDArray[np.float32]]) -> None:

@@ -23,6 +23,7 @@ from pipeline.seeding import derive
 from pipeline.splits import Splits, fold_name
 
 if TYPE_CHECKING:
+    from pipeline.gan.diets.diet import Diet
     from pipeline.gan.family import Family
 
 PATIENT = "synthetic"
@@ -115,20 +116,24 @@ def sample_set(job: SetJob, machine: Machine, report: Report) -> None:
         capacity=sum(job.counts.values()),
         shape=template.shape,
         dtype=template.dtype,
+        masks=FAMILIES.load(job.family).makes_masks,
     ) as writer:
         for label, count in job.counts.items():
-            family, position = _model(job, label, template, machine)
+            family, diet, position = _model(job, label, template, machine)
             for index in range(count):
                 seed = job.image_seed(label, index)
-                image = sample(family, [position], [seed], machine)[0]
+                (made,) = sample(family, diet, [position], [seed], machine)
                 number += 1
                 writer.add(
-                    meta.unscale(image, template.dtype),
+                    meta.unscale(made.image, template.dtype),
                     image_id=f"{job.family}-{job.name}-{number:05d}",
                     label=label,
                     patient_id=PATIENT,
                     origin=job.family,
+                    parent_ids=made.parents,
+                    mask=made.mask,
                     seed=seed,
+                    attributes=made.attributes,
                 )
                 report(1)
 
@@ -154,19 +159,23 @@ def _counts(synthesize: Synthesize, template: ImageSet) -> dict[str, int]:
     return counts
 
 
-def _model(job: SetJob, label: str, template: ImageSet, machine: Machine) -> tuple[Family, int]:
-    """Load the model that makes a class, on the device, and the class's index in that model."""
+def _model(
+    job: SetJob, label: str, template: ImageSet, machine: Machine
+) -> tuple[Family, Diet, int]:
+    """Load the model that makes a class, what it samples from, and the class's index in it."""
     from pipeline.gan.checkpoints import load_model
+    from pipeline.gan.rows import Rows
 
-    conditional: bool = FAMILIES.load(job.family).conditional
-    name = file_name(None if conditional else label)
-    path = job.root / "models" / job.family / job.name / f"{name}.safetensors"
+    kind: type[Family] = FAMILIES.load(job.family)
+    own = None if kind.conditional else label
+    path = job.root / "models" / job.family / job.name / f"{file_name(own)}.safetensors"
     family, facts = load_model(path)
+    rows = Rows.of(template, kind, family.options, own, machine.device)
     made = (facts["shape"]["channels"], *facts["shape"]["size"])
-    if label not in facts["classes"] or made != template.shape:
+    if list(rows.made) != facts["classes"] or made != template.shape:
         raise DataError(path, "was trained on other classes or sizes; run the stage train_gan")
     family.networks.to(machine.device)
-    return family, facts["classes"].index(label)
+    return family, rows.diet, rows.made[label]
 
 
 def _show(job: SetJob, tracker: tracking.Run) -> None:

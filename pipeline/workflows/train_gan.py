@@ -1,8 +1,9 @@
 """The stage train_gan: one family's models, for every fold and GAN seed.
 
-A model is trained on the classically augmented training rows of its fold and on nothing else. Its
-half-done work lies outside DVC's outs, under a key of everything that its weights depend on, so
-that a killed run continues where it was; what is published into models/ is the same bytes.
+A model is trained on the classically augmented training rows of its fold and on nothing else; its
+validation rows only score it, which chooses the step whose weights are kept. Its half-done work
+lies outside DVC's outs, under a key of everything that its weights depend on, so that a killed run
+continues where it was; what is published into models/ is the same bytes.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ from pipeline.config import Params, options_of
 from pipeline.errors import DataError
 from pipeline.gan.naming import file_name
 from pipeline.imageset import ImageSet
-from pipeline.registry import FAMILIES
-from pipeline.seeding import derive, seed_initialisation
+from pipeline.registry import FAMILIES, FEATURES
+from pipeline.seeding import derive, numpy_rng, seed_initialisation
 from pipeline.splits import Splits, fold_name
 
 if TYPE_CHECKING:
-    from pipeline.gan.family import Family, Shape, TrainingOptions
+    from pipeline.gan.examination import Examiner, Kind
+    from pipeline.gan.family import Family, TrainingOptions
+    from pipeline.gan.rows import Rows
     from pipeline.gan.training import Trained
 
 _PREVIEWED = 12
@@ -149,31 +152,22 @@ def train_model(job: ModelJob, machine: Machine, report: Report) -> Path:
     then finds the first one's work.
     """
     from pipeline.gan import checkpoints
-    from pipeline.gan.family import Prepares, Shape
-    from pipeline.gan.feed import Feed
+    from pipeline.gan.family import Prepares
+    from pipeline.gan.rows import Rows
     from pipeline.gan.training import Session, train
 
-    images = _model_images(job)
-    classes = len(images.meta.classes) if job.label is None else 1
-    labels = images.labels if job.label is None else images.labels * 0
-    shape = Shape(images.shape[0], images.shape[1:], classes)
-    options = job.options
-    directory = resume_directory("train_gan", job.family, _key(job, images, machine))
+    kind = FAMILIES.load(job.family)
+    training, validation = _parts(job)
+    rows = Rows.of(training, kind, job.options, job.label, machine.device)
+    directory = resume_directory(
+        "train_gan", job.family, _key(job, [rows.images, validation], machine)
+    )
     with checkpoints.locked(directory):
         seed_initialisation(job.seed, job.name, "networks")
-        family: Family = FAMILIES.load(job.family)(shape, options)
+        family: Family = kind(rows.shape, job.options)
         if isinstance(family, Prepares):
-            from pipeline.seeding import numpy_rng
-
-            family.prepare(images, numpy_rng(job.seed, job.name, "prepare"))
-        feed = Feed(
-            images,
-            labels,
-            batch=options.batch,
-            balanced=options.balanced,
-            mirror=options.mirror,
-            device=machine.device,
-        )
+            family.prepare(rows.images, numpy_rng(job.seed, job.name, "prepare"))
+        examiner = _examiner(job, rows, training, validation, machine)
         session = Session(
             name=job.name,
             place=f"train_gan.options.{job.family}",
@@ -181,10 +175,11 @@ def train_model(job: ModelJob, machine: Machine, report: Report) -> Path:
             machine=machine,
             directory=directory,
             report=report,
-            preview=_previewer(job, images, labels, machine, directory),
+            preview=_previewer(job, rows, examiner.kinds, machine, directory),
+            examine=examiner,
         )
-        trained = train(family, feed, session)
-        _publish(job, trained, shape, images.meta.classes, directory)
+        trained = train(family, rows.diet, session)
+        _publish(job, trained, rows, directory)
     return directory
 
 
@@ -192,79 +187,101 @@ def _training_set(root: Path, repeat: int, fold: int) -> ImageSet:
     return ImageSet.open(root / "data/augmented" / fold_name(repeat, fold))
 
 
-def _model_images(job: ModelJob) -> ImageSet:
-    """The rows that a model may see, checked against splits.csv."""
-    images = _training_set(job.root, job.repeat, job.fold)
+def _parts(job: ModelJob) -> tuple[ImageSet, ImageSet]:
+    """A fold's training set and its validation rows, checked against splits.csv."""
+    training = _training_set(job.root, job.repeat, job.fold)
     splits = Splits.open(job.root / "data/splits.csv")
-    splits.check_training(images, job.repeat, job.fold)
-    for label in images.meta.classes:
-        if not images.manifest["label"].eq(label).any():
+    splits.check_training(training, job.repeat, job.fold)
+    for label in training.meta.classes:
+        if not training.manifest["label"].eq(label).any():
             raise DataError(
-                images.root,
+                training.root,
                 f"has no training image of the class {label!r}, which a GAN could learn from; "
                 "use fewer split.folds, or take the class out",
             )
-    wanted = pd.Series(True, index=images.manifest.index)
-    if job.label is not None:
-        wanted &= images.manifest["label"].eq(job.label)
-    if not job.options.copies:
-        wanted &= images.manifest["origin"].eq("real")
-    return images.take(wanted.to_numpy(bool))
+    images = ImageSet.open(job.root / "data/images")
+    return training, splits.select(images, job.repeat, job.fold, "val")
 
 
-def _key(job: ModelJob, images: ImageSet, machine: Machine) -> str:
+def _key(job: ModelJob, seen: Sequence[ImageSet], machine: Machine) -> str:
     """A hash of everything that the weights depend on, the program included."""
     import torch
 
-    from pipeline import gan
+    from pipeline import augment, fidelity, gan
 
-    sources = sorted(Path(gan.__path__[0]).rglob("*.py"))
-    manifest = images.manifest[["image_id", "label", "sha256"]]
+    sources = [
+        path
+        for package in (augment, fidelity, gan)
+        for path in sorted(Path(package.__path__[0]).rglob("*.py"))
+    ]
+    manifest = pd.concat([part.manifest.drop(columns="selection_score") for part in seen])
     parts: dict[str, Any] = {
         "job": [job.name, job.seed, job.options.model_dump(mode="json")],
         "machine": [machine.device, machine.threads, machine.precision, torch.__version__],
-        "window": images.meta.window,
+        "window": seen[0].meta.window,
         "images": hashlib.sha256(manifest.to_csv(index=False).encode()).hexdigest(),
         "program": [hashlib.sha256(path.read_bytes()).hexdigest() for path in sources],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
+def _examiner(
+    job: ModelJob, rows: Rows, training: ImageSet, validation: ImageSet, machine: Machine
+) -> Examiner:
+    """Make what scores the model on validation rows, in features that cost no training."""
+    from pipeline.gan.examination import Examiner, Kind
+
+    real = training.take(training.manifest["origin"].eq("real").to_numpy(bool))
+    kinds = [
+        Kind(
+            index,
+            real.take(real.manifest["label"].eq(label).to_numpy(bool)),
+            validation.take(validation.manifest["label"].eq(label).to_numpy(bool)),
+        )
+        for label, index in rows.made.items()
+    ]
+    embed = FEATURES.load("texture").fit(real)
+    return Examiner(kinds, rows.diet, embed, machine, derive(job.seed, "train_gan", "examine"))
+
+
 def _previewer(
-    job: ModelJob, images: ImageSet, labels: Any, machine: Machine, directory: Path
+    job: ModelJob, rows: Rows, kinds: Sequence[Kind], machine: Machine, directory: Path
 ) -> Callable[[int, Family], None]:
     """Make what draws a grid: for each class generated images from fixed seeds, then real ones."""
-    from pipeline.gan.previews import save_grid
-    from pipeline.gan.sampling import sample
+    from pipeline.gan import previews
 
-    kinds = sorted(set(labels.tolist()))
-    real = images.manifest["origin"].eq("real").to_numpy(bool)
-    shown = {kind: ((labels == kind) & real).nonzero()[0][:_PREVIEWED] for kind in kinds}
     seeds = [derive(job.seed, "preview", number) for number in range(_PREVIEWED)]
+    name = file_name(job.label)
 
     def preview(step: int, family: Family) -> None:
-        rows = []
+        grid = []
         for kind in kinds:
-            rows.append(sample(family, [kind] * _PREVIEWED, seeds, machine))
-            rows.append(images.scaled(shown[kind]))
-        save_grid(directory / f"{file_name(job.label)}-{step:06d}.png", rows)
+            grid += previews.made(family, rows.diet, kind.label, seeds, machine)
+            grid.append(kind.train.take(np.arange(min(_PREVIEWED, len(kind.train)))).scaled())
+        previews.save_grid(directory / f"{name}-{step:06d}.png", grid)
+        walks = [previews.walk(family, rows.diet, kind.label, seeds, machine) for kind in kinds]
+        if all(walk is not None for walk in walks):
+            previews.save_grid(directory / f"{name}-walk.png", [w for w in walks if w is not None])
 
     return preview
 
 
-def _publish(
-    job: ModelJob, trained: Trained, shape: Shape, classes: tuple[str, ...], directory: Path
-) -> None:
+def _publish(job: ModelJob, trained: Trained, rows: Rows, directory: Path) -> None:
     """Write what DVC keeps: equal trainings give equal bytes."""
     from pipeline.gan import checkpoints
     from pipeline.gan.history import write_findings, write_rows
 
     name = file_name(job.label)
-    facts = {"classes": list(classes) if job.label is None else [job.label]}
-    checkpoints.save_model(job.path, trained.family, job.family, shape, facts)
+    facts = {
+        "classes": list(rows.made),
+        "diet": rows.diet.facts,
+        "step": trained.step,
+        "score": trained.score,
+    }
+    checkpoints.save_model(job.path, trained.family, job.family, rows.shape, facts)
     write_rows(job.path.with_name(f"history_{name}.csv"), trained.history.rows)
     write_findings(job.path.with_name(f"findings_{name}.csv"), trained.history.findings)
-    previews = job.path.parent / "previews"
-    previews.mkdir(exist_ok=True)
+    published = job.path.parent / "previews"
+    published.mkdir(exist_ok=True)
     for grid in sorted(directory.glob("*.png")):
-        shutil.copyfile(grid, previews / grid.name)
+        shutil.copyfile(grid, published / grid.name)

@@ -17,23 +17,29 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import torch
-from pydantic import Field
 from torch import Generator, Tensor, nn
 from torch.nn.functional import interpolate, leaky_relu
 
-from pipeline.augment import differentiable
 from pipeline.config import Count, NotNegative, Positive
-from pipeline.gan.family import Batch, Decay, Diet, Phase, Policies, Report, Shape, TrainingOptions
-from pipeline.gan.layers import CONVOLUTIONS, Pyramid, downs, ups, widths
-from pipeline.gan.losses import LOSSES, LossName
-from pipeline.gan.penalties import phases_with_r1, r1
+from pipeline.gan import game, latents
+from pipeline.gan.adversarial import AdversarialOptions
+from pipeline.gan.family import Batch, Decay, Phase, Report, Sampled, Shape, TrainingOptions
+from pipeline.gan.layers import (
+    CONVOLUTIONS,
+    Pyramid,
+    downs,
+    spectrally_normalised,
+    ups,
+    widths,
+)
+from pipeline.gan.view import View
 
 _SLOPE = 0.2
 _GROUP = 8
 
 
-class ConditionalOptions(TrainingOptions):
-    """What can be chosen; see `TrainingOptions` for the rest.
+class ConditionalOptions(AdversarialOptions):
+    """What can be chosen; see `AdversarialOptions` for the rest.
 
     Attributes:
         ngf: Channels of the generator's finest level; they double at each coarser one.
@@ -41,11 +47,6 @@ class ConditionalOptions(TrainingOptions):
         widest: The most channels of any level.
         latent: Numbers that an image is made from, beside its class.
         embedding: Numbers that a class is told by.
-        loss: Key of `losses.LOSSES`.
-        smoothing: One-sided label smoothing, for the losses that have targets.
-        r1_gamma: Strength of the R1 penalty; 0 is none.
-        r1_every: Steps between two R1 penalties, which are weighted to keep the mean strength.
-        augmentation: What the discriminator sees images through, in order.
     """
 
     batch: Count = 16
@@ -59,11 +60,7 @@ class ConditionalOptions(TrainingOptions):
     widest: Count = 128
     latent: Count = 64
     embedding: Count = 16
-    loss: LossName = "non_saturating"
-    smoothing: float = Field(default=0.0, ge=0.0, lt=0.5)
     r1_gamma: NotNegative = 0.1
-    r1_every: Count = 8
-    augmentation: Policies = ("translation",)
 
 
 class Conditional:
@@ -71,7 +68,8 @@ class Conditional:
 
     Options: ClassVar[type[TrainingOptions]] = ConditionalOptions
     conditional: ClassVar[bool] = True
-    batches: ClassVar[Diet] = "labelled"
+    batches: ClassVar[str] = "labelled"
+    makes_masks: ClassVar[bool] = False
 
     def __init__(self, shape: Shape, options: ConditionalOptions) -> None:
         """Build the networks."""
@@ -80,49 +78,58 @@ class Conditional:
             {
                 "generator": _Generator(shape, options),
                 "discriminator": _Discriminator(shape, options),
+                "view": View(options),
             }
         )
 
     def phases(self, step: int) -> Sequence[Phase]:
-        """A step of each player, the discriminator's with the penalty from time to time."""
-        return phases_with_r1(step, gamma=self.options.r1_gamma, every=self.options.r1_every)
+        """Steps of both players."""
+        return game.phases(self.options, step)
 
     def loss(self, phase: str, batch: Batch, rng: Generator) -> Report:
         """What the player minimises whose phase it is."""
-        loss = LOSSES[self.options.loss]
-        if phase == "generator":
-            logits = self._judge(self._generate(batch.labels, rng), batch.labels, rng)
-            return Report({"generator": loss.generator(logits)})
         assert batch.images is not None
-        with torch.no_grad():
-            fake = self._generate(batch.labels, rng)
-        both = torch.cat([batch.images, fake])
-        real_logits, fake_logits = self._judge(both, batch.labels.repeat(2), rng).chunk(2)
-        found = loss.discriminator(real_logits, fake_logits, self.options.smoothing)
-        terms = {"discriminator": found}
-        if phase == "discriminator_r1":
-            weight = self.options.r1_gamma * self.options.r1_every
-            penalty = r1(lambda images: self._judge(images, batch.labels, rng), batch.images)
-            terms["r1"] = weight * penalty
-        return Report(terms, real_logits, fake_logits)
+        labels = batch.labels
 
-    def sample(self, given: Batch, rngs: Sequence[Generator]) -> Tensor:
-        """Generate (N, C, *spatial) in [-1, 1], image i from generator i alone."""
-        length = self.options.latent
-        latents = [torch.randn(length, generator=rng, device=rng.device) for rng in rngs]
-        images: Tensor = self.networks["generator"](torch.stack(latents), given.labels)
-        return images
+        def judge(images: Tensor) -> Tensor:
+            told = labels.repeat(len(images) // len(labels))
+            logits: Tensor = self.networks["discriminator"](
+                self.networks["view"](images, rng), told
+            )
+            return logits
+
+        if phase == "generator":
+            return game.generate(self.options, judge(self._generate(labels, rng)))
+        with torch.no_grad():
+            fake = self._generate(labels, rng)
+        return game.discriminate(self.options, phase, judge, batch.images, fake, rng=rng)
+
+    def after_step(self, phase: str, report: Report) -> None:
+        """Clip the discriminator, adapt its view."""
+        game.after_step(self.options, phase, report, self.networks)
+
+    def sample(self, given: Batch, rngs: Sequence[Generator]) -> Sampled:
+        """Generate N images, image i from generator i alone."""
+        return self.decode(self.latents(rngs), given)
+
+    def latents(self, rngs: Sequence[Generator]) -> Tensor:
+        """Draw (N, latent), row i from generator i."""
+        return latents.normal(self.options.latent, rngs, truncation=self.options.truncation)
+
+    def decode(self, latents: Tensor, given: Batch) -> Sampled:
+        """Generate an image of the given class from each latent."""
+        return Sampled(self.networks["generator"](latents, given.labels))
+
+    def judge(self, batch: Batch) -> Tensor:
+        """The discriminator's logits (N,) for images as they are."""
+        logits: Tensor = self.networks["discriminator"](batch.images, batch.labels)
+        return logits
 
     def _generate(self, labels: Tensor, rng: Generator) -> Tensor:
         shape = (len(labels), self.options.latent)
-        latents = torch.randn(shape, generator=rng, device=labels.device)
-        images: Tensor = self.networks["generator"](latents, labels)
+        drawn = torch.randn(shape, generator=rng, device=labels.device)
+        images: Tensor = self.networks["generator"](drawn, labels)
         return images
-
-    def _judge(self, images: Tensor, labels: Tensor, rng: Generator) -> Tensor:
-        seen = differentiable.augment(images, self.options.augmentation, rng=rng)
-        logits: Tensor = self.networks["discriminator"](seen, labels)
-        return logits
 
 
 class _Generator(nn.Module):
@@ -196,6 +203,8 @@ class _Discriminator(nn.Module):
         self.whole = nn.Linear(channels[-1] * math.prod(self.pyramid.base), 1)
         self.projection = nn.Embedding(shape.classes, channels[-1])
         nn.init.zeros_(self.projection.weight)
+        if options.spectral_norm:
+            spectrally_normalised(self)
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         found = self.pyramid.pad(images)

@@ -28,19 +28,19 @@ from pydantic import Field
 from torch import Generator, Tensor, nn
 from torch.nn.functional import leaky_relu, relu
 
-from pipeline.augment import differentiable
-from pipeline.config import Count, NotNegative, Positive
-from pipeline.gan.family import Batch, Decay, Diet, Phase, Policies, Report, Shape, TrainingOptions
-from pipeline.gan.layers import BATCH_NORMS, Pyramid, downs, ups, widths
-from pipeline.gan.losses import LOSSES, LossName
-from pipeline.gan.penalties import phases_with_r1, r1
+from pipeline.config import Count, Positive
+from pipeline.gan import game, latents
+from pipeline.gan.adversarial import AdversarialOptions
+from pipeline.gan.family import Batch, Decay, Phase, Report, Sampled, Shape, TrainingOptions
+from pipeline.gan.layers import BATCH_NORMS, Pyramid, downs, spectrally_normalised, ups, widths
+from pipeline.gan.view import View
 
 _SLOPE = 0.2
 _SPREAD = 0.02
 
 
-class DcganOptions(TrainingOptions):
-    """What can be chosen; see `TrainingOptions` for the rest.
+class DcganOptions(AdversarialOptions):
+    """What can be chosen; see `AdversarialOptions` for the rest.
 
     Attributes:
         ngf: Channels of the generator's finest level; they double at each coarser one.
@@ -48,11 +48,6 @@ class DcganOptions(TrainingOptions):
         widest: The most channels of any level.
         latent: Numbers that an image is made from.
         normalisation: The discriminator's; `batch` is the paper's, `none` suits R1.
-        loss: Key of `losses.LOSSES`.
-        smoothing: One-sided label smoothing, for the losses that have targets.
-        r1_gamma: Strength of the R1 penalty; 0 is none.
-        r1_every: Steps between two R1 penalties, which are weighted to keep the mean strength.
-        augmentation: What the discriminator sees images through, in order.
     """
 
     steps: Count = 600
@@ -67,11 +62,7 @@ class DcganOptions(TrainingOptions):
     widest: Count = 64
     latent: Count = 100
     normalisation: Literal["batch", "none"] = "batch"
-    loss: LossName = "non_saturating"
     smoothing: float = Field(default=0.1, ge=0.0, lt=0.5)
-    r1_gamma: NotNegative = 0.0
-    r1_every: Count = 8
-    augmentation: Policies = ("translation",)
 
 
 class Dcgan:
@@ -79,7 +70,8 @@ class Dcgan:
 
     Options: ClassVar[type[TrainingOptions]] = DcganOptions
     conditional: ClassVar[bool] = False
-    batches: ClassVar[Diet] = "plain"
+    batches: ClassVar[str] = "plain"
+    makes_masks: ClassVar[bool] = False
 
     def __init__(self, shape: Shape, options: DcganOptions) -> None:
         """Build the networks."""
@@ -88,50 +80,58 @@ class Dcgan:
             {
                 "generator": _Generator(shape, options),
                 "discriminator": _Discriminator(shape, options),
+                "view": View(options),
             }
         )
         self.networks.apply(_draw_weights)
 
     def phases(self, step: int) -> Sequence[Phase]:
-        """A step of each player, the discriminator's with the penalty from time to time."""
-        return phases_with_r1(step, gamma=self.options.r1_gamma, every=self.options.r1_every)
+        """Steps of both players."""
+        return game.phases(self.options, step)
 
     def loss(self, phase: str, batch: Batch, rng: Generator) -> Report:
         """What the player minimises whose phase it is."""
-        loss = LOSSES[self.options.loss]
         assert batch.images is not None
+
+        def judge(images: Tensor) -> Tensor:
+            logits: Tensor = self.networks["discriminator"](self.networks["view"](images, rng))
+            return logits
+
         if phase == "generator":
-            logits = self._judge(self._generate(batch.images, rng), rng)
-            return Report({"generator": loss.generator(logits)})
+            return game.generate(self.options, judge(self._generate(batch.images, rng)))
         with torch.no_grad():
             fake = self._generate(batch.images, rng)
         # Apart, so that batch statistics are of real images or of generated ones, never of both.
-        real_logits, fake_logits = self._judge(batch.images, rng), self._judge(fake, rng)
-        found = loss.discriminator(real_logits, fake_logits, self.options.smoothing)
-        terms = {"discriminator": found}
-        if phase == "discriminator_r1":
-            weight = self.options.r1_gamma * self.options.r1_every
-            penalty = r1(lambda images: self._judge(images, rng), batch.images)
-            terms["r1"] = weight * penalty
-        return Report(terms, real_logits, fake_logits)
+        return game.discriminate(
+            self.options, phase, judge, batch.images, fake, rng=rng, together=False
+        )
 
-    def sample(self, given: Batch, rngs: Sequence[Generator]) -> Tensor:  # noqa: ARG002
-        """Generate (N, C, *spatial) in [-1, 1], image i from generator i alone."""
-        length = self.options.latent
-        latents = [torch.randn(length, generator=rng, device=rng.device) for rng in rngs]
-        images: Tensor = self.networks["generator"](torch.stack(latents))
-        return images
+    def after_step(self, phase: str, report: Report) -> None:
+        """Clip the discriminator, adapt its view."""
+        game.after_step(self.options, phase, report, self.networks)
+
+    def sample(self, given: Batch, rngs: Sequence[Generator]) -> Sampled:
+        """Generate N images, image i from generator i alone."""
+        return self.decode(self.latents(rngs), given)
+
+    def latents(self, rngs: Sequence[Generator]) -> Tensor:
+        """Draw (N, latent), row i from generator i."""
+        return latents.normal(self.options.latent, rngs, truncation=self.options.truncation)
+
+    def decode(self, latents: Tensor, given: Batch) -> Sampled:  # noqa: ARG002
+        """Generate an image from each latent."""
+        return Sampled(self.networks["generator"](latents))
+
+    def judge(self, batch: Batch) -> Tensor:
+        """The discriminator's logits (N,) for images as they are."""
+        logits: Tensor = self.networks["discriminator"](batch.images)
+        return logits
 
     def _generate(self, like: Tensor, rng: Generator) -> Tensor:
         shape = (len(like), self.options.latent)
-        latents = torch.randn(shape, generator=rng, device=like.device)
-        images: Tensor = self.networks["generator"](latents)
+        drawn = torch.randn(shape, generator=rng, device=like.device)
+        images: Tensor = self.networks["generator"](drawn)
         return images
-
-    def _judge(self, images: Tensor, rng: Generator) -> Tensor:
-        seen = differentiable.augment(images, self.options.augmentation, rng=rng)
-        logits: Tensor = self.networks["discriminator"](seen)
-        return logits
 
 
 class _Generator(nn.Module):
@@ -169,6 +169,8 @@ class _Discriminator(nn.Module):
             for level, width in enumerate(channels)
         )
         self.whole = nn.Linear(channels[-1] * math.prod(self.pyramid.base), 1)
+        if options.spectral_norm:
+            spectrally_normalised(self)
 
     def forward(self, images: Tensor) -> Tensor:
         found = self.pyramid.pad(images)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import median
+from typing import ClassVar
 
 from pipeline.gan.monitors.monitor import Row
 
@@ -13,6 +14,8 @@ _FACTOR = 100.0
 
 class Exploding:
     """A gradient norm a hundred times what is usual in the training so far."""
+
+    action: ClassVar[str] = "roll_back"
 
     def __call__(self, history: Sequence[Row]) -> str | None:
         """Say which network's gradient exploded; needs ten rows to know what is usual."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from pipeline.gan.monitors.monitor import Row
 
@@ -13,6 +14,8 @@ _BLIND = 0.002
 
 class LostEquilibrium:
     """D(x) and D(G(z)) far apart, or equal, over a stretch of the history."""
+
+    action: ClassVar[str] = "warn"
 
     def __call__(self, history: Sequence[Row]) -> str | None:
         """Say which side has lost, once it has lasted for eight rows."""

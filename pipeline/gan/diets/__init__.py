@@ -1,0 +1,1 @@
+"""What families eat, one kind a file."""

@@ -1,0 +1,157 @@
+"""A look at what a half-trained family makes, beside training and validation rows.
+
+It gives the score by which the weights to keep are chosen, and what monitors of collapse, copying
+and learning by heart read. Samples come from the same seeds at every look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pipeline import seeding
+from pipeline.compute import Machine, autocast
+from pipeline.fidelity.distances import nearest
+from pipeline.fidelity.kernel import kernel_distance
+from pipeline.gan.diets.diet import Diet, collate
+from pipeline.gan.family import Batch, Family, Judges
+from pipeline.imageset import ImageSet
+
+FEWEST_SCORED = 8
+_FEWEST_NEIGHBOURS = 20
+_MOST_SAMPLES = 64
+_FEWEST_SAMPLES = 32
+_NEAR = 0.05
+_BATCH = 16
+
+Embed = Callable[[NDArray[np.float32]], NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One class that a model makes.
+
+    Args:
+        label: The class index to ask the model for.
+        train: Real training rows of the class.
+        validation: Its validation rows, which no weight is fitted to.
+    """
+
+    label: int
+    train: ImageSet
+    validation: ImageSet
+
+
+@dataclass(frozen=True)
+class Examiner:
+    """Looks at a model.
+
+    Args:
+        kinds: The classes that it makes.
+        diet: Offers what images are made from.
+        embed: Features in which images are compared, (N, C, *spatial) -> (N, D).
+        machine: Device and precision.
+        seed: Of the samples.
+    """
+
+    kinds: Sequence[Kind]
+    diet: Diet
+    embed: Embed
+    machine: Machine
+    seed: int
+
+    @property
+    def scores(self) -> bool:
+        """Whether there are validation rows enough for a score."""
+        return sum(len(kind.validation) for kind in self.kinds) >= FEWEST_SCORED
+
+    @torch.no_grad()
+    def __call__(self, family: Family) -> dict[str, float]:
+        """Sample and compare.
+
+        Returns:
+            `score`: kernel distance to validation rows, the mean over classes where each has
+            enough, else of all together; lower is better. `diversity_<label>`: mean distance of
+            two samples over that of two training rows. `near_training`: share of samples nearer
+            to training rows than the nearest twentieth of validation rows. `d_train` and
+            `d_validation`: the discriminator's mean probability of being real, where it can be
+            asked.
+        """
+        made = [self._sample(family, kind) for kind in self.kinds]
+        figures = {
+            f"diversity_{kind.label}": _spread(features) / max(_spread(train), 1e-12)
+            for kind, features, (train, _) in zip(self.kinds, made, self._real, strict=True)
+        }
+        if self.scores:
+            figures["score"] = self._score(made)
+        every = [np.concatenate([pair[part] for pair in self._real]) for part in (0, 1)]
+        if len(every[1]) >= _FEWEST_NEIGHBOURS:
+            usual, _ = nearest(every[1], every[0])
+            own, _ = nearest(np.concatenate(made), every[0])
+            figures["near_training"] = float((own < np.quantile(usual, _NEAR)).mean())
+        if isinstance(family, Judges) and len(every[1]):
+            figures["d_train"] = self._judged(family, [kind.train for kind in self.kinds])
+            figures["d_validation"] = self._judged(family, [kind.validation for kind in self.kinds])
+        return figures
+
+    @cached_property
+    def _real(self) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Features of training and of validation rows, by kind."""
+        return [
+            (self.embed(kind.train.scaled()), self.embed(kind.validation.scaled()))
+            for kind in self.kinds
+        ]
+
+    def _sample(self, family: Family, kind: Kind) -> NDArray[np.float64]:
+        count = int(np.clip(len(kind.validation), _FEWEST_SAMPLES, _MOST_SAMPLES))
+        seeds = [seeding.derive(self.seed, "examine", kind.label, i) for i in range(count)]
+        images = []
+        for start in range(0, count, _BATCH):
+            some = seeds[start : start + _BATCH]
+            offers = [
+                self.diet.offer(kind.label, seeding.torch_rng(seed, "offer")) for seed in some
+            ]
+            rngs = [torch.Generator(self.machine.device).manual_seed(seed) for seed in some]
+            with autocast(self.machine):
+                made = family.sample(collate([offer.given for offer in offers]), rngs)
+            images.append(made.images.float().cpu().contiguous().numpy())
+        return self.embed(np.concatenate(images))
+
+    def _score(self, made: Sequence[NDArray[np.float64]]) -> float:
+        pairs = [(held, own) for (_, held), own in zip(self._real, made, strict=True)]
+        if min(len(held) for held, _ in pairs) < FEWEST_SCORED:
+            pairs = [tuple(np.concatenate(part) for part in zip(*pairs, strict=True))]  # type: ignore[list-item]
+        return float(np.mean([kernel_distance(held, own)["kid"] for held, own in pairs]))
+
+    def _judged(self, family: Judges, parts: Sequence[ImageSet]) -> float:
+        """Mean sigmoid of the discriminator's logits on up to 64 rows of each part."""
+        found = []
+        for kind, part in zip(self.kinds, parts, strict=True):
+            if len(part):
+                rows = np.linspace(0, len(part) - 1, min(len(part), _MOST_SAMPLES)).astype(int)
+                found.append(family.judge(self._batch(part.take(rows), kind.label)).sigmoid())
+        return float(torch.cat(found).mean())
+
+    def _batch(self, rows: ImageSet, label: int) -> Batch:
+        device = self.machine.device
+        images = torch.from_numpy(rows.scaled()).to(device)
+        masks: Any = None
+        if rows.has_masks:
+            masks = torch.from_numpy((rows.masks() > 0).astype(np.float32)).to(device)
+        labels = torch.full((len(rows),), label, device=device)
+        return Batch(labels, images, masks)
+
+
+def _spread(features: NDArray[np.float64]) -> float:
+    """Mean distance between two different rows."""
+    if len(features) < 2:
+        return 0.0
+    squares = (features**2).sum(1)
+    distances = np.sqrt(np.maximum(squares[:, None] + squares - 2.0 * features @ features.T, 0.0))
+    return float(distances.sum() / (len(features) * (len(features) - 1)))

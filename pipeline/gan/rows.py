@@ -1,0 +1,70 @@
+"""Which training rows a model sees, and how: the same for training it and for sampling from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pipeline.gan.diets.diet import Diet
+from pipeline.gan.family import Family, Shape, TrainingOptions
+from pipeline.imageset import ImageSet
+from pipeline.registry import DIETS
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The training rows of one model.
+
+    Args:
+        images: Those that it sees.
+        diet: What makes batches and offers of them.
+        shape: What the model is to be built for.
+        made: The classes that it makes, each with its class index as the model counts them.
+    """
+
+    images: ImageSet
+    diet: Diet
+    shape: Shape
+    made: dict[str, int]
+
+    @classmethod
+    def of(
+        cls,
+        training: ImageSet,
+        family: type[Family],
+        options: TrainingOptions,
+        label: str | None,
+        device: str,
+    ) -> Rows:
+        """Choose a model's rows out of a fold's classically augmented training set.
+
+        Args:
+            training: Real rows and their classical copies.
+            family: Whose model.
+            options: The family's.
+            label: The one class that the model makes, or None for all.
+            device: Where batches go.
+
+        Raises:
+            ParameterError: If the rows lack what the family needs, e.g. masks.
+        """
+        kind: type[Diet] = DIETS.load(family.batches)
+        manifest = training.manifest
+        wanted = pd.Series(True, index=manifest.index)
+        if label is not None and not kind.sees_others:
+            wanted &= manifest["label"].eq(label)
+        if not options.copies:
+            wanted &= manifest["origin"].eq("real")
+        images = training.take(wanted.to_numpy(bool))
+        classes = training.meta.classes
+        if label is None:
+            labels, made = images.labels, {name: index for index, name in enumerate(classes)}
+        else:
+            own = images.manifest["label"].eq(label).to_numpy(np.int64)
+            labels = np.asarray(own if kind.sees_others else own * 0, np.int64)
+            made = {label: 0}
+        diet = kind(images, labels, options, device)
+        channels, *size = images.shape
+        return cls(images, diet, Shape(channels, tuple(size), len(made), diet.words), made)
