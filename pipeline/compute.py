@@ -18,6 +18,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
+from filelock import FileLock
 from tqdm import tqdm
 
 from pipeline.errors import ParameterError
@@ -149,6 +150,18 @@ def resume_directory(*names: str) -> Path:
     path = project_root().joinpath(".resume", *names)
     path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+@contextlib.contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Hold a directory of half-done work against other processes that want the same.
+
+    The lock lies beside the directory, so that the directory can be removed while it is held; the
+    system frees it when its holder is killed.
+    """
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(directory.with_name(directory.name + ".lock")):
+        yield
 
 
 class _Hearing:

@@ -64,8 +64,16 @@ SOURCES = Registry(
 FAMILIES = Registry(
     "GAN family",
     {
-        "conditional": "pipeline.gan.families.conditional:Conditional",
+        "vanilla": "pipeline.gan.families.vanilla:Vanilla",
         "dcgan": "pipeline.gan.families.dcgan:Dcgan",
+        "cgan": "pipeline.gan.families.cgan:Cgan",
+        "acgan": "pipeline.gan.families.acgan:Acgan",
+        "conditional": "pipeline.gan.families.conditional:Conditional",
+        "wgan_gp": "pipeline.gan.families.wgan_gp:WganGp",
+        "style": "pipeline.gan.families.style:Style",
+        "cyclegan": "pipeline.gan.families.cyclegan:Cyclegan",
+        "discogan": "pipeline.gan.families.discogan:Discogan",
+        "diffusion": "pipeline.gan.families.diffusion:Diffusion",
     },
 )
 
@@ -74,6 +82,7 @@ DIETS = Registry(
     {
         "plain": "pipeline.gan.diets.labelled:Labelled",
         "labelled": "pipeline.gan.diets.labelled:Labelled",
+        "unpaired": "pipeline.gan.diets.unpaired:Unpaired",
     },
 )
 
@@ -106,6 +115,7 @@ METRICS = Registry(
         "frechet": "pipeline.fidelity.frechet:frechet_distance",
         "kernel": "pipeline.fidelity.kernel:kernel_distance",
         "precision_recall": "pipeline.fidelity.precision_recall:precision_recall",
+        "density_coverage": "pipeline.fidelity.density_coverage:density_coverage",
         "nearest_neighbour": "pipeline.fidelity.nearest_neighbour:nearest_neighbour",
     },
 )
@@ -115,6 +125,15 @@ FEATURES = Registry(
     {
         "fold_embedding": "pipeline.fidelity.features.fold_embedding:FoldEmbedding",
         "texture": "pipeline.fidelity.features.texture:Texture",
+    },
+)
+
+PROBES = Registry(
+    "probe",
+    {
+        "label_agreement": "pipeline.fidelity.probes.label_agreement:label_agreement",
+        "attribute_agreement": "pipeline.fidelity.probes.attribute_agreement:attribute_agreement",
+        "mask_agreement": "pipeline.fidelity.probes.mask_agreement:mask_agreement",
     },
 )
 

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock
 from torch import Tensor
 
 from pipeline import tensorfile
 from pipeline.errors import DataError
 from pipeline.gan.family import Family, Shape
 from pipeline.registry import FAMILIES
-
-
-@contextmanager
-def locked(directory: Path) -> Iterator[None]:
-    """Hold a directory of half-done work against other processes that want the same.
-
-    The lock lies beside the directory, so that the directory can be removed while it is held; the
-    system frees it when its holder is killed.
-    """
-    directory.mkdir(parents=True, exist_ok=True)
-    with FileLock(directory.with_name(directory.name + ".lock")):
-        yield
 
 
 def save_model(path: Path, family: Family, name: str, shape: Shape, facts: Any) -> None:

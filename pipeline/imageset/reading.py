@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -139,6 +141,22 @@ class ImageSet:
             self._images,
             self._masks,
             self._rows[positions],
+        )
+
+    def relabelled(self, labels: Sequence[str], classes: tuple[str, ...]) -> ImageSet:
+        """View the same images under other labels.
+
+        Args:
+            labels: One an image.
+            classes: The classes that they are of, in order.
+        """
+        return ImageSet(
+            self.root,
+            replace(self.meta, classes=classes, positive_class=None),
+            self.manifest.assign(label=list(labels)),
+            self._images,
+            self._masks,
+            self._rows,
         )
 
     def stored(self, rows: ArrayLike | slice = slice(None)) -> NDArray[Any]:

@@ -54,6 +54,15 @@ FIGURES = {
                     "means copying"),
     "share_near_training": ("Share nearer to training images than held-out ones are", "5% where "
                             "nothing is copied"),
+    "density": ("Density", "real neighbourhoods that an image lies in; near 1 for real ones"),
+    "coverage": ("Coverage", "share of real images with a synthetic one nearby; higher is better"),
+    "label_agreement": ("Shows the class it was asked for", "share that a classifier of real images "
+                        "agrees with; in the floor's place its accuracy on held-out ones"),
+    "label_agreement_low": ("... at least", "lower end of the 95% interval"),
+    "label_chance": ("... by chance", "always naming the commonest class"),
+    "dice": ("Overlap of masks (Dice)", "of a segmentation learnt from real images with the masks; "
+             "in the floor's place with those of held-out ones"),
+    "dice_ratio": ("... over the held-out images'", "1 where masks are as true as real ones"),
     "images": ("Images compared", "in each draw"),
 }  # fmt: skip
 

@@ -16,16 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import tracking
-from pipeline.augment.choice import choose_online
 from pipeline.compute import Machine, Report, choose_device, parallel_map
 from pipeline.config import Params
 from pipeline.errors import DataError
 from pipeline.fidelity.distances import nearest
-from pipeline.fidelity.floor import MIN_IMAGES, measure, subset_size
+from pipeline.fidelity.floor import MIN_IMAGES, Measured, measure, subset_size
 from pipeline.fidelity.nearest_neighbour import share_nearer_than_held_out
 from pipeline.fidelity.pairs import save_pairs
+from pipeline.fidelity.probes.probe import Question
 from pipeline.imageset import ImageSet
-from pipeline.registry import FEATURES, METRICS
+from pipeline.registry import FEATURES, METRICS, PROBES
 from pipeline.seeding import derive, numpy_rng
 from pipeline.splits import Splits, fold_name
 
@@ -107,9 +107,9 @@ def _assess_fold(job: _Job, machine: Machine, report: Report) -> dict[str, Any]:
         training,
         splits.select(images, job.repeat, job.fold, "val"),
         steps=options.embedding_steps,
-        seed=derive(job.params.seed, "assess", "embedding", job.repeat, job.fold),
+        seed=_embedding_seed(job),
         machine=machine,
-        transform=choose_online(job.params.augment, images.spatial_dims),
+        augment=job.params.augment,
         report=report,
     )
     features = {
@@ -125,8 +125,26 @@ def _assess_fold(job: _Job, machine: Machine, report: Report) -> dict[str, Any]:
         }
         if group_figures := _figures(job, group, chosen):
             figures[group] = group_figures
+    question = Question(
+        training,
+        splits.select(images, job.repeat, job.fold, "val"),
+        held_out,
+        synthetic,
+        job.params.augment,
+        options.embedding_steps,
+        _embedding_seed(job),
+        machine,
+    )
+    if "all" in figures:
+        for name in PROBES:
+            figures["all"] |= _plain(PROBES.load(name)(question))
     _picture(job, training, synthetic, features)
     return figures
+
+
+def _embedding_seed(job: _Job) -> int:
+    """The same for every family, so that all are judged alike."""
+    return derive(job.params.seed, "assess", "embedding", job.repeat, job.fold)
 
 
 def _figures(job: _Job, group: str, features: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
@@ -148,10 +166,17 @@ def _figures(job: _Job, group: str, features: Mapping[str, NDArray[Any]]) -> dic
     return {
         "images": subset_size(train, synthetic, held_out),
         "share_near_training": _rounded(near),
-        **{
-            name: {key: _rounded(number) for key, number in asdict(figure).items()}
-            for name, figure in measured.items()
-        },
+        **_plain(measured),
+    }
+
+
+def _plain(figures: Mapping[str, Measured | float]) -> dict[str, Any]:
+    """Figures fit for JSON."""
+    return {
+        name: _rounded(figure)
+        if isinstance(figure, float)
+        else {key: _rounded(number) for key, number in asdict(figure).items()}
+        for name, figure in figures.items()
     }
 
 

@@ -20,7 +20,14 @@ import numpy as np
 import pandas as pd
 
 from pipeline import tracking
-from pipeline.compute import Machine, Report, choose_device, parallel_map, resume_directory
+from pipeline.compute import (
+    Machine,
+    Report,
+    choose_device,
+    locked,
+    parallel_map,
+    resume_directory,
+)
 from pipeline.config import Params, options_of
 from pipeline.errors import DataError
 from pipeline.gan.naming import file_name
@@ -151,7 +158,6 @@ def train_model(job: ModelJob, machine: Machine, report: Report) -> Path:
     The same job may be wanted by two runs at once (`dvc exp run --temp`): the second waits, and
     then finds the first one's work.
     """
-    from pipeline.gan import checkpoints
     from pipeline.gan.family import Prepares
     from pipeline.gan.rows import Rows
     from pipeline.gan.training import Session, train
@@ -162,7 +168,7 @@ def train_model(job: ModelJob, machine: Machine, report: Report) -> Path:
     directory = resume_directory(
         "train_gan", job.family, _key(job, [rows.images, validation], machine)
     )
-    with checkpoints.locked(directory):
+    with locked(directory):
         seed_initialisation(job.seed, job.name, "networks")
         family: Family = kind(rows.shape, job.options)
         if isinstance(family, Prepares):

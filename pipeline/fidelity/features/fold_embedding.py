@@ -15,12 +15,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipeline.classifier.batches import TrainingDiet, Transform
-from pipeline.classifier.prediction import to_device
+from pipeline.augment.choice import choose_online
+from pipeline.classifier.batches import TrainingDiet
+from pipeline.classifier.prediction import laid_out, predict, to_device
 from pipeline.classifier.small_resnet import SmallResNet
 from pipeline.classifier.training import Budget, train
 from pipeline.compute import Machine, Report
+from pipeline.config import Augment
 from pipeline.data import Pool
+from pipeline.fidelity.kept import kept
 from pipeline.imageset import ImageSet
 from pipeline.seeding import seed_initialisation
 
@@ -52,10 +55,10 @@ class FoldEmbedding:
         steps: int,
         seed: int,
         machine: Machine,
-        transform: Transform | None = None,
+        augment: Augment,
         report: Report | None = None,
     ) -> Self:
-        """Train the classifier whose penultimate layer is the embedding.
+        """Train the classifier whose penultimate layer is the embedding, once for each fold.
 
         Args:
             training: Real training rows of the fold.
@@ -63,8 +66,8 @@ class FoldEmbedding:
             steps: Optimiser steps.
             seed: Determines weights and batches.
             machine: Device, precision.
-            transform: Online augmentation, which keeps the few training rows from being learnt
-                by heart, or None.
+            augment: Online augmentation, which keeps the few training rows from being learnt by
+                heart.
             report: Hears every step.
         """
         seed_initialisation(seed, "weights")
@@ -72,18 +75,33 @@ class FoldEmbedding:
         network = SmallResNet(
             channels, tuple(size), len(training.meta.classes), SmallResNet.Options(channels=_WIDTHS)
         )
-        pool = Pool(training, transformed=0.0 if transform is None else 1.0)
-        trained = train(
-            network,
-            TrainingDiet([pool]),
-            validation,
-            Budget(**{**vars(_BUDGET), "steps": steps}),
-            machine,
-            seed=seed,
-            transform=transform,
-            report=report,
+        laid_out(network, training.spatial_dims).to(machine.device).eval()
+
+        def fit() -> dict[str, Tensor]:
+            trained = train(
+                network,
+                TrainingDiet([Pool(training, transformed=1.0)]),
+                validation,
+                Budget(**{**vars(_BUDGET), "steps": steps}),
+                machine,
+                seed=seed,
+                transform=choose_online(augment, training.spatial_dims),
+                report=report,
+            )
+            return trained.network.state_dict()
+
+        facts = {"steps": steps, "seed": seed, "augment": augment.model_dump(mode="json")}
+        weights, known = kept(
+            "fold_embedding", fit, sets=[training, validation], facts=facts, machine=machine
         )
-        return cls(trained.network, machine)
+        if known and report is not None:
+            report(steps)
+        network.load_state_dict(weights)
+        return cls(network.eval(), machine)
+
+    def probabilities(self, images: ImageSet) -> NDArray[np.float64]:
+        """Classify images, (N, K), in the order of the training rows' classes."""
+        return predict(self._network, images, self._machine)
 
     @torch.no_grad()
     def __call__(self, images: NDArray[np.float32]) -> NDArray[np.float64]:

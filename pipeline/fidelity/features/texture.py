@@ -13,6 +13,7 @@ Each feature is standardised by the training rows' mean and spread.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -21,8 +22,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline.classifier.batches import Transform
 from pipeline.compute import Machine, Report
+from pipeline.config import Augment
 from pipeline.imageset import ImageSet
 
 _SCALES = 3
@@ -54,11 +55,11 @@ class Texture:
         steps: int = 0,
         seed: int = 0,
         machine: Machine | None = None,
-        transform: Transform | None = None,
+        augment: Augment | None = None,
         report: Report | None = None,
     ) -> Self:
         """Measure mean and spread of real training rows; the rest is not used."""
-        del validation, steps, seed, machine, transform, report
+        del validation, steps, seed, machine, augment, report
         features = _described(training.scaled())
         spread = features.std(0)
         return cls(features.mean(0), np.where(spread > 1e-6, spread, 1.0))
@@ -128,7 +129,7 @@ def _shells(images: Tensor) -> list[Tensor]:
     radius = torch.stack(squares).sum(0).sqrt()
     edges = [*torch.linspace(0.0, 1.0, _SHELLS)[:-1].tolist(), 1.0, float("inf")]
     found = []
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         inside = images[:, :, (radius >= low) & (radius < high)]
         if inside.shape[2] > 1:
             found += [inside.mean(2), inside.std(2)]
