@@ -1,0 +1,356 @@
+"""A small style-based GAN: a mapping network, modulated convolutions, adaptive augmentation.
+
+The class and a latent become a style, which tells every level of the generator what to draw; noise
+of its own, drawn with the latent, gives every level the grain that no style should have to encode.
+Each level adds its image to the enlarged one of the level before, and the discriminator sees images
+through an augmentation that grows only as it begins to learn them by heart.
+
+It is StyleGAN2 sized for a few hundred images and two minutes of a CPU. The defaults differ from
+the paper's where that was measured to help:
+
+- one convolution a level instead of two, growing by a transposed convolution with a kernel of four
+  instead of three and a blur, a sixteenth of the channels, two mapping layers instead of eight;
+- a plain discriminator whose weights are not equalised, told the class by projection;
+- learning rates some times higher, since trainings are a hundred times shorter.
+
+Sources: Karras et al. 2020, arXiv:1912.04958 (modulation, skip outputs, lazy regularisation, path
+lengths); Karras et al. 2019, arXiv:1812.04948 (mapping, noise, mixing, truncation); Karras et al.
+2020, arXiv:2006.06676 (adaptive augmentation); Karras et al. 2018, arXiv:1710.10196 (minibatch
+standard deviation); Miyato and Koyama 2018, arXiv:1802.05637 (projection).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn.functional import interpolate, leaky_relu
+
+from pipeline.config import Count, NotNegative, Positive, Share
+from pipeline.gan import game, latents
+from pipeline.gan.adversarial import AdversarialOptions
+from pipeline.gan.family import (
+    Batch,
+    Decay,
+    Phase,
+    Policies,
+    Report,
+    Sampled,
+    Shape,
+    TrainingOptions,
+)
+from pipeline.gan.layers import CONVOLUTIONS, Pyramid, downs, spectrally_normalised, widths
+from pipeline.gan.modulated import MappingNetwork, ModulatedConvolution, activate
+from pipeline.gan.view import View
+
+_SLOPE = 0.2
+_LAG = 0.99
+
+
+class StyleOptions(AdversarialOptions):
+    """What can be chosen; see `AdversarialOptions` for the rest.
+
+    Attributes:
+        ngf: Channels of the generator's finest level; they double at each coarser one.
+        ndf: Channels of the discriminator's finest level; the same.
+        widest: The most channels of any level.
+        latent: Numbers that a style is made from, beside its class.
+        styles: Numbers of a style.
+        mapping_layers: Layers between latent and style.
+        mapping_speed: How fast they learn, relative to the generator's rate.
+        mixing: Share of images in training whose finer levels follow a second style.
+        path_length: Weight of the penalty on steps in style space that change images unevenly; 0
+            is none, 2 the paper's.
+        path_length_every: Rounds between two such penalties, which are weighted to keep the mean
+            strength.
+        truncation: Factor of a style's distance to its class's mean style when sampling.
+    """
+
+    steps: Count = 2000
+    batch: Count = 16
+    copies: bool = False
+    mirror: bool = True
+    learning_rate: Positive = 5e-3
+    learning_rates: Mapping[str, Positive] = {"discriminator": 2e-3}
+    betas: tuple[Decay, Decay] = (0.0, 0.99)
+    augmentation: Policies = ("translation",)
+    adaptive_target: float = 0.0
+    r1_gamma: NotNegative = 0.1
+    ngf: Count = 16
+    ndf: Count = 32
+    widest: Count = 128
+    latent: Count = 64
+    styles: Count = 64
+    mapping_layers: Count = 2
+    mapping_speed: Positive = 0.1
+    mixing: Share = 0.0
+    path_length: NotNegative = 0.0
+    path_length_every: Count = 8
+
+
+class Style:
+    """The family; see the module."""
+
+    Options: ClassVar[type[TrainingOptions]] = StyleOptions
+    conditional: ClassVar[bool] = True
+    batches: ClassVar[str] = "labelled"
+    makes_masks: ClassVar[bool] = False
+
+    def __init__(self, shape: Shape, options: StyleOptions) -> None:
+        """Build the networks."""
+        self.options = options
+        self.networks = nn.ModuleDict(
+            {
+                "generator": _Generator(shape, options),
+                "discriminator": _Discriminator(shape, options),
+                "view": View(options),
+            }
+        )
+
+    def phases(self, step: int) -> Sequence[Phase]:
+        """Steps of both players; now and then the generator's with the path lengths' penalty."""
+        *others, last = game.phases(self.options, step)
+        if self.options.path_length > 0 and step % self.options.path_length_every == 0:
+            last = replace(last, name="generator_path_length")
+        return *others, last
+
+    def loss(self, phase: str, batch: Batch, rng: Generator) -> Report:
+        """What the player minimises whose phase it is."""
+        assert batch.images is not None
+        labels = batch.labels
+
+        def judge(images: Tensor) -> Tensor:
+            shown = self.networks["view"](images, rng)
+            logits: Tensor = self.networks["discriminator"](shown, labels)
+            return logits
+
+        if phase.startswith("generator"):
+            report = game.generate(self.options, judge(self._generate(labels, rng)))
+            return self._even(report, labels, rng) if phase.endswith("path_length") else report
+        with torch.no_grad():
+            fake = self._generate(labels, rng)
+        report = game.discriminate(self.options, phase, judge, batch.images, fake, rng=rng)
+        assert report.real_logits is not None
+        probability = self.networks["view"].probability
+        assert isinstance(probability, Tensor)
+        figures = {
+            "augmentation": probability,
+            "real_sign": report.real_logits.detach().sign().mean(),
+        }
+        return replace(report, figures=figures)
+
+    def after_step(self, phase: str, report: Report) -> None:
+        """Clip the discriminator, adapt its view; keep the mean path length."""
+        game.after_step(self.options, phase, report, self.networks)
+        if "path_length" in report.figures:
+            length = report.figures["path_length"]
+            if bool(length.isfinite()):
+                self._generator.path_length.lerp_(length, 1.0 - _LAG)
+
+    def sample(self, given: Batch, rngs: Sequence[Generator]) -> Sampled:
+        """Generate N images, image i from generator i alone."""
+        return self.decode(self.latents(rngs), given)
+
+    def latents(self, rngs: Sequence[Generator]) -> Tensor:
+        """Draw (N, latent + pixels of noise), row i from generator i."""
+        return latents.normal(self._generator.length, rngs)
+
+    def decode(self, latents: Tensor, given: Batch) -> Sampled:
+        """Generate an image of the given class from each latent and its noise."""
+        generator = self._generator
+        told, noise = generator.split(latents)
+        styles = generator.truncated(generator.mapping(told, given.labels), given.labels)
+        return Sampled(generator(styles[:, None].expand(-1, generator.levels, -1), noise))
+
+    def judge(self, batch: Batch) -> Tensor:
+        """The discriminator's logits (N,) for images as they are."""
+        logits: Tensor = self.networks["discriminator"](batch.images, batch.labels)
+        return logits
+
+    @property
+    def _generator(self) -> _Generator:
+        generator = self.networks["generator"]
+        assert isinstance(generator, _Generator)
+        return generator
+
+    def _generate(self, labels: Tensor, rng: Generator) -> Tensor:
+        styles, noise = self._drawn(labels, rng)
+        generator = self._generator
+        if torch.is_grad_enabled():
+            generator.follow(styles[:, 0].detach(), labels)
+        if self.options.mixing > 0:
+            styles = self._mixed(styles, self._drawn(labels, rng)[0], rng)
+        images: Tensor = generator(styles, noise)
+        return images
+
+    def _mixed(self, styles: Tensor, other: Tensor, rng: Generator) -> Tensor:
+        """Let some images follow another style from a random level on."""
+        count, levels = styles.shape[:2]
+        cuts = torch.randint(1, levels, (count, 1), generator=rng, device=rng.device)
+        mixed = torch.rand((count, 1), generator=rng, device=rng.device) < self.options.mixing
+        finer = torch.arange(levels, device=rng.device) >= cuts
+        return torch.where((finer & mixed)[..., None].to(styles.device), other, styles)
+
+    def _drawn(self, labels: Tensor, rng: Generator) -> tuple[Tensor, list[Tensor]]:
+        """Styles (N, levels, styles) of new latents, and noise for the levels."""
+        generator = self._generator
+        shape = (len(labels), generator.length)
+        drawn = torch.randn(shape, generator=rng, device=labels.device)
+        told, noise = generator.split(drawn)
+        styles = generator.mapping(told, labels)
+        return styles[:, None].expand(-1, generator.levels, -1), noise
+
+    def _even(self, report: Report, labels: Tensor, rng: Generator) -> Report:
+        """Add the path lengths' penalty, on half the batch.
+
+        The length is that of the styles' gradient of an image seen along a random direction; it is
+        drawn to its own running mean: Karras et al. 2020, arXiv:1912.04958, equation 4.
+        """
+        with torch.autocast(labels.device.type, enabled=False):
+            styles, noise = self._drawn(labels[: -(-len(labels) // 2)], rng)
+            images = self._generator(styles, noise)
+            direction = torch.randn(images.shape, generator=rng, device=images.device)
+            seen = (images * direction).sum() / math.sqrt(math.prod(images.shape[2:]))
+            (gradient,) = torch.autograd.grad(seen, styles, create_graph=True)
+            lengths = (gradient.square().sum(2).mean(1) + 1e-12).sqrt()
+        mean = self._generator.path_length
+        now = torch.lerp(mean, lengths.detach().mean(), 1.0 - _LAG)
+        weight = self.options.path_length * self.options.path_length_every
+        terms = {**report.terms, "path_length": weight * (lengths - now).square().mean()}
+        return replace(report, terms=terms, figures={"path_length": lengths.detach().mean()})
+
+
+class _Generator(nn.Module):
+    """(N, levels, styles) and noise -> (N, C, *spatial) in [-1, 1]."""
+
+    mean_style: Tensor
+    path_length: Tensor
+
+    def __init__(self, shape: Shape, options: StyleOptions) -> None:
+        super().__init__()
+        self.pyramid = Pyramid.of(shape.size)
+        self._enlarge = "bilinear" if shape.spatial_dims == 2 else "trilinear"
+        self._truncation = options.truncation
+        dims, base = shape.spatial_dims, self.pyramid.base
+        strides = ((1,) * dims, *self.pyramid.strides)
+        self.levels = len(strides)
+        self._grids = [base]
+        for stride in self.pyramid.strides:
+            self._grids.append(tuple(a * s for a, s in zip(self._grids[-1], stride, strict=True)))
+        self._lengths = [options.latent, *map(math.prod, self._grids)]
+        self.length = sum(self._lengths)
+        channels = widths(self.levels, options.ngf, options.widest)
+        self.mapping = MappingNetwork(
+            options.latent,
+            shape.classes,
+            options.styles,
+            options.mapping_layers,
+            options.mapping_speed,
+        )
+        self.start = nn.Parameter(torch.randn(1, channels[0], *base))
+        self.grows = nn.ModuleList(
+            ModulatedConvolution(dims, before, after, options.styles, stride)
+            for before, after, stride in zip(
+                [channels[0], *channels[:-1]], channels, strides, strict=True
+            )
+        )
+        self.images = nn.ModuleList(
+            ModulatedConvolution(
+                dims, width, shape.channels, options.styles, None, demodulate=False
+            )
+            for width in channels
+        )
+        self.strengths = nn.Parameter(torch.zeros(self.levels))
+        self.register_buffer("mean_style", torch.zeros(shape.classes, options.styles))
+        self.register_buffer("path_length", torch.tensor(0.0))
+
+    def split(self, latents: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Part what was drawn for an image into its latent and each level's noise."""
+        told, *noise = torch.split(latents, self._lengths, dim=1)
+        return told, [
+            part.reshape(-1, 1, *grid) for part, grid in zip(noise, self._grids, strict=True)
+        ]
+
+    def forward(self, styles: Tensor, noise: Sequence[Tensor]) -> Tensor:
+        features = self.start.expand(len(styles), *self.start.shape[1:])
+        total: Tensor | None = None
+        for level, grow in enumerate(self.grows):
+            own = styles[:, level]
+            features = activate(grow(features, own, self.strengths[level] * noise[level]))
+            image = self.images[level](features, own)
+            if total is not None:
+                factors = tuple(map(float, self.pyramid.strides[level - 1]))
+                total = interpolate(total, scale_factor=factors, mode=self._enlarge)
+            total = image if total is None else total + image
+        assert total is not None
+        return self.pyramid.crop(torch.tanh(total))
+
+    @torch.no_grad()
+    def follow(self, styles: Tensor, labels: Tensor) -> None:
+        """Move each class's mean style towards that of a batch."""
+        for label, mean in enumerate(self.mean_style):
+            own = styles[labels == label]
+            if len(own):
+                mean.lerp_(own.mean(0), 1.0 - _LAG)
+
+    def truncated(self, styles: Tensor, labels: Tensor) -> Tensor:
+        """Draw (N, styles) towards the mean styles of their classes."""
+        if self._truncation == 1.0:
+            return styles
+        return torch.lerp(self.mean_style[labels], styles, self._truncation)
+
+
+class _Discriminator(nn.Module):
+    """Images and class indices -> logits: an unconditional part and a projection.
+
+    It also sees how much the images of a minibatch differ from one another.
+    """
+
+    def __init__(self, shape: Shape, options: StyleOptions) -> None:
+        super().__init__()
+        self.pyramid = Pyramid.of(shape.size)
+        dims, strides = shape.spatial_dims, self.pyramid.strides[::-1]
+        channels = widths(len(strides), options.ndf, options.widest)[::-1]
+        self.downs = downs(dims, [shape.channels, *channels], strides)
+        self.last = CONVOLUTIONS[dims](channels[-1] + 1, channels[-1], 3, 1, 1)
+        self.whole = nn.Linear(channels[-1] * math.prod(self.pyramid.base), 1)
+        self.projection = nn.Embedding(shape.classes, channels[-1])
+        nn.init.zeros_(self.projection.weight)
+        if options.spectral_norm:
+            spectrally_normalised(self)
+
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        """(k N, C, *spatial), k minibatches of the same N labels -> (k N,)."""
+        found = self.pyramid.pad(images)
+        for step in self.downs:
+            found = leaky_relu(step(found), _SLOPE)
+        found = leaky_relu(self.last(with_spread(found, len(labels))), _SLOPE)
+        places = found.flatten(2)
+        # The sum over places grows with their number; its root keeps the two parts of one size.
+        summed = places.sum(2) / math.sqrt(places.shape[2])
+        told = self.projection(labels.repeat(len(images) // len(labels)))
+        logits: Tensor = self.whole(places.flatten(1)).squeeze(1) + (told * summed).sum(1)
+        return logits
+
+
+def with_spread(features: Tensor, size: int) -> Tensor:
+    """Append a channel with the minibatch's standard deviation, the mean over all features.
+
+    Args:
+        features: (k N, C, *spatial), k minibatches below one another.
+        size: N.
+
+    Returns:
+        (k N, C + 1, *spatial).
+
+    Source: Karras et al. 2018, arXiv:1710.10196, section 3.
+    """
+    parts = features.reshape(-1, size, *features.shape[1:])
+    # The root's slope is infinite at zero, where all images are equal.
+    spread = (parts.var(1, correction=0) + 1e-8).sqrt().flatten(1).mean(1)
+    column = spread.repeat_interleave(size).reshape(-1, *[1] * (features.ndim - 1))
+    return torch.cat([features, column.expand(-1, 1, *features.shape[2:])], dim=1)

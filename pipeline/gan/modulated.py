@@ -1,0 +1,159 @@
+"""Layers of style-based generators: equalised, modulated, noisy, in 2D and 3D.
+
+A style tells every layer how strongly each of its input channels is to speak. Scaling a
+convolution's input channels for each image, and its output channels back to unit size, is the same
+as giving each image weights of its own, without the grouped convolution that this would take.
+
+Source: Karras et al. 2020, arXiv:1912.04958, section 2.2 (modulation and demodulation, equations
+1 to 3); equalised learning rate: Karras et al. 2018, arXiv:1710.10196, section 4.1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+_CONVOLVE: Mapping[int, Callable[..., Tensor]] = {2: functional.conv2d, 3: functional.conv3d}
+_ENLARGE: Mapping[int, Callable[..., Tensor]] = {
+    2: functional.conv_transpose2d,
+    3: functional.conv_transpose3d,
+}
+_KERNELS = {1: 3, 2: 4}
+_SLOPE = 0.2
+_TINY = 1e-8
+
+
+def activate(features: Tensor) -> Tensor:
+    """LeakyReLU, scaled so that normal inputs keep their mean square."""
+    gain = math.sqrt(2.0 / (1.0 + _SLOPE**2))
+    return gain * functional.leaky_relu(features, _SLOPE)
+
+
+def unit_size(vectors: Tensor) -> Tensor:
+    """Scale (N, length) to a mean square of one in each row."""
+    return vectors * torch.rsqrt(vectors.square().mean(1, keepdim=True) + _TINY)
+
+
+class EqualisedLinear(nn.Module):
+    """A linear layer whose stored weights are of unit size: all layers learn equally fast.
+
+    Args:
+        before: Length of what comes in.
+        after: Length of what goes out.
+        bias: Where the bias starts.
+        speed: How fast it learns, relative to the optimiser's rate.
+    """
+
+    def __init__(self, before: int, after: int, *, bias: float = 0.0, speed: float = 1.0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(after, before) / speed)
+        self.bias = nn.Parameter(torch.full((after,), bias / speed))
+        self._scale, self._speed = speed / math.sqrt(before), speed
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """(N, before) -> (N, after)."""
+        return functional.linear(vectors, self._scale * self.weight, self._speed * self.bias)
+
+
+class ModulatedConvolution(nn.Module):
+    """A convolution whose input channels are scaled by a style.
+
+    Args:
+        spatial_dims: 2 or 3.
+        before: Channels of what comes in.
+        after: Channels of what goes out.
+        styles: Length of a style.
+        stride: Factors by axis, 2 or 1, by which the images grow; None for a kernel of one pixel.
+        demodulate: Scale output channels back to unit size, under the assumption that inputs are
+            of unit size and independent.
+    """
+
+    def __init__(
+        self,
+        spatial_dims: int,
+        before: int,
+        after: int,
+        styles: int,
+        stride: Sequence[int] | None,
+        *,
+        demodulate: bool = True,
+    ) -> None:
+        super().__init__()
+        self._dims, self._demodulate = spatial_dims, demodulate
+        self._grows = stride is not None and max(stride) > 1
+        self._stride = (1,) * spatial_dims if stride is None else tuple(stride)
+        kernel = [1 if stride is None else _KERNELS[step] for step in self._stride]
+        self._padding = 0 if stride is None else 1
+        # Of a growing kernel, every output pixel meets only its share.
+        self._met = before * math.prod(kernel) / math.prod(self._stride)
+        channels = (before, after) if self._grows else (after, before)
+        self.weight = nn.Parameter(torch.randn(*channels, *kernel))
+        self.bias = nn.Parameter(torch.zeros(after))
+        self.style = EqualisedLinear(styles, before, bias=1.0)
+
+    def forward(self, features: Tensor, styles: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Convolve.
+
+        Args:
+            features: (N, before, *spatial).
+            styles: (N, styles).
+            noise: (N, 1, *enlarged), added to all output channels alike.
+
+        Returns:
+            (N, after, *enlarged), linear.
+        """
+        ones = [1] * self._dims
+        scale = self.style(styles)
+        weight = self.weight / math.sqrt(self._met)
+        scaled = features * scale.reshape(*scale.shape, *ones)
+        if self._grows:
+            found = _ENLARGE[self._dims](scaled, weight, None, self._stride, self._padding)
+        else:
+            found = _CONVOLVE[self._dims](scaled, weight, None, 1, self._padding)
+        if self._demodulate:
+            back = self._demodulation(weight, scale)
+            found = found * back.reshape(*back.shape, *ones)
+        if noise is not None:
+            found = found + noise
+        return found + self.bias.reshape(-1, *ones)
+
+    def _demodulation(self, weight: Tensor, scale: Tensor) -> Tensor:
+        """One over the size of the output channels, (N, after): equation 3."""
+        power = weight.square().flatten(2).sum(2) / math.prod(self._stride)
+        by_input = power if self._grows else power.t()
+        return torch.rsqrt(scale.square() @ by_input + _TINY)
+
+
+class MappingNetwork(nn.Module):
+    """From a normal latent and a class to a style, whose distribution need not be normal.
+
+    Args:
+        latent: Length of a latent.
+        classes: Number of classes.
+        styles: Length of a style.
+        layers: Fully connected layers.
+        speed: How fast they learn, relative to the optimiser's rate; 0.01 in the paper.
+
+    Source: Karras et al. 2019, arXiv:1812.04948, section 2; told the class as in the conditional
+        set-up of Karras et al. 2020, arXiv:2006.06676, appendix.
+    """
+
+    def __init__(self, latent: int, classes: int, styles: int, layers: int, speed: float) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(classes, latent)
+        lengths = [2 * latent, *[styles] * layers]
+        self.layers = nn.ModuleList(
+            EqualisedLinear(before, after, speed=speed) for before, after in pairwise(lengths)
+        )
+
+    def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
+        """(N, latent) and (N,) class indices -> (N, styles)."""
+        told = torch.cat([unit_size(latents), unit_size(self.embedding(labels))], dim=1)
+        for layer in self.layers:
+            told = activate(layer(told))
+        return told
