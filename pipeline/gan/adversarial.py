@@ -6,11 +6,13 @@ allows; `game.py` acts on them.
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from pipeline.config import Count, NotNegative, Positive
 from pipeline.gan.family import Policies, TrainingOptions
-from pipeline.gan.losses import LossName
+from pipeline.gan.losses import LOSSES, LossName
 
 
 class AdversarialOptions(TrainingOptions):
@@ -48,3 +50,19 @@ class AdversarialOptions(TrainingOptions):
     adaptive_images: Positive = 20_000.0
     instance_noise: NotNegative = 0.0
     truncation: Positive = 1.0
+
+    @model_validator(mode="after")
+    def _fits_the_loss(self) -> Self:
+        if LOSSES[self.loss].middle is not None:
+            return self
+        if not (self.gradient_penalty or self.clip_weights or self.spectral_norm or self.r1_gamma):
+            raise ValueError(
+                f"loss: {self.loss} needs a critic whose slope is bounded; set gradient_penalty "
+                "to 10, clip_weights to 0.05 or spectral_norm to true"
+            )
+        if self.adaptive_target:
+            raise ValueError(
+                f"adaptive_target: with loss {self.loss} the sign of a logit means nothing to "
+                "steer by; set it to 0, or choose another loss"
+            )
+        return self

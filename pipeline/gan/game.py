@@ -82,7 +82,10 @@ def discriminate(
     if options.gradient_penalty > 0:
         penalty = gradient_penalty(judge, real, fake, rng=rng)
         terms["gradient_penalty"] = options.gradient_penalty * penalty
-    return Report(terms, real_logits, fake_logits)
+    if loss.middle is None:
+        # D(x) would be the sigmoid of a logit whose zero is anywhere.
+        return Report(terms, figures={"critic_gap": (real_logits - fake_logits).detach().mean()})
+    return Report(terms, real_logits - loss.middle, fake_logits - loss.middle)
 
 
 def generate(options: AdversarialOptions, fake_logits: Tensor) -> Report:
@@ -92,7 +95,12 @@ def generate(options: AdversarialOptions, fake_logits: Tensor) -> Report:
 
 @torch.no_grad()
 def after_step(
-    options: AdversarialOptions, phase: str, report: Report, networks: nn.ModuleDict
+    options: AdversarialOptions,
+    phase: str,
+    report: Report,
+    networks: nn.ModuleDict,
+    *,
+    discriminators: tuple[str, ...] = ("discriminator",),
 ) -> None:
     """Clip the discriminator's weights and steer its view, after one of its steps.
 
@@ -100,13 +108,15 @@ def after_step(
         options: The family's.
         phase: Whose step it was.
         report: What it found.
-        networks: With `discriminator` and, where there is one, its `view`.
+        networks: With the discriminators and their `view`.
+        discriminators: Names of those whose weights are clipped.
     """
-    if not phase.startswith("discriminator") or report.real_logits is None:
+    if not phase.startswith("discriminator"):
         return
     if options.clip_weights > 0:
-        for weight in networks["discriminator"].parameters():
-            weight.clamp_(-options.clip_weights, options.clip_weights)
+        for name in discriminators:
+            for weight in networks[name].parameters():
+                weight.clamp_(-options.clip_weights, options.clip_weights)
     view = networks["view"]
     assert isinstance(view, View)
     view.follow(report.real_logits)

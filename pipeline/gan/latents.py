@@ -39,4 +39,6 @@ def walk(start: Tensor, end: Tensor, steps: int) -> Tensor:
     share = share.reshape(-1, *[1] * start.ndim)
     if float(angle.sin()) < 1e-4:
         return torch.lerp(start[None], end[None], share)
-    return (((1.0 - share) * angle).sin() * start + (share * angle).sin() * end) / angle.sin()
+    # Weights first: they are exactly one and zero at the ends.
+    near, far = ((1.0 - share) * angle).sin() / angle.sin(), (share * angle).sin() / angle.sin()
+    return near * start + far * end

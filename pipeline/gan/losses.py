@@ -26,11 +26,14 @@ class AdversarialLoss:
             is 1 - smoothing where the loss has targets, and smoothing is ignored elsewhere.
         generator: Fake logits -> scalar.
         smooths: Whether the loss has targets that one-sided label smoothing can move.
+        middle: The logit of an image that is as likely real as generated; None where logits mean
+            nothing by themselves, only their differences.
     """
 
     discriminator: Callable[[Tensor, Tensor, float], Tensor]
     generator: Callable[[Tensor], Tensor]
     smooths: bool = False
+    middle: float | None = 0.0
 
 
 def _cross_entropy(real: Tensor, fake: Tensor, smoothing: float) -> Tensor:
@@ -77,10 +80,10 @@ LOSSES: Mapping[str, AdversarialLoss] = MappingProxyType(
         # Goodfellow et al. 2014, section 3; label smoothing: Salimans et al. 2016, section 3.4.
         "non_saturating": AdversarialLoss(_cross_entropy, _non_saturating, smooths=True),
         # Mao et al. 2017, arXiv:1611.04076, equation 9 (a = 0, b = c = 1).
-        "least_squares": AdversarialLoss(_squares, _squares_generator, smooths=True),
+        "least_squares": AdversarialLoss(_squares, _squares_generator, smooths=True, middle=0.5),
         # Lim and Ye 2017, arXiv:1705.02894; Miyato et al. 2018, arXiv:1802.05957, equations 16, 17.
         "hinge": AdversarialLoss(_hinge, _negative_mean),
         # Arjovsky et al. 2017, arXiv:1701.07875, equations 2, 3; the critic must be kept Lipschitz.
-        "wasserstein": AdversarialLoss(_critic, _negative_mean),
+        "wasserstein": AdversarialLoss(_critic, _negative_mean, middle=None),
     }
 )

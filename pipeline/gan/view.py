@@ -59,14 +59,15 @@ class View(nn.Module):
         return images + self._noise * left * noise
 
     @torch.no_grad()
-    def follow(self, real_logits: Tensor) -> None:
+    def follow(self, real_logits: Tensor | None) -> None:
         """Take note of a discriminator's step; now and then change the strength.
 
         Args:
-            real_logits: The discriminator's on real training images, (N,).
+            real_logits: The discriminator's on real training images, (N,); None from a critic,
+                whose logits have no sign that means anything.
         """
         self.seen += 1
-        if not self._target:
+        if not self._target or real_logits is None:
             return
         self.sign += real_logits.sign().mean() / _EVERY
         if int(self.seen) % _EVERY == 0:

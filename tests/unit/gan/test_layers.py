@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pipeline.errors import ParameterError
-from pipeline.gan.layers import Pyramid, down, up, widths
+from pipeline.gan.layers import Pyramid, down, spectrally_normalised, up, widths
 
 
 @pytest.mark.parametrize(
@@ -68,3 +68,22 @@ def test_up_covers_every_pixel_equally():
 def test_widths_double_towards_the_coarse_end():
     """Coarse to fine, capped."""
     assert widths(4, 16, 64) == [64, 64, 32, 16]
+
+
+def test_spectral_norm_brings_the_largest_singular_value_to_one():
+    """After some forwards every convolution and linear layer stretches by one at most."""
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 6, 3, padding=1), torch.nn.Flatten(), torch.nn.Linear(6 * 16, 5)
+    )
+    torch.nn.init.normal_(network[0].weight, 0.0, 2.0)
+    before = network[2].weight.detach().clone()
+    spectrally_normalised(network)
+    for _ in range(300):
+        network(torch.rand(2, 3, 4, 4))
+    for layer in (network[0], network[2]):
+        largest = torch.linalg.matrix_norm(layer.weight.flatten(1), 2)
+        assert largest.item() == pytest.approx(1.0, abs=1e-3)
+    # It is a division and nothing else.
+    ratio = before / network[2].weight.detach()
+    assert ratio.std().item() < 1e-5 * ratio.mean().item()

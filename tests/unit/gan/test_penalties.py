@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pipeline.gan.penalties import gradient_penalty, phases_with_r1, r1
+from pipeline.gan.penalties import gradient_penalty, r1
 
 SLOPE = torch.tensor([3.0, 4.0]).reshape(1, 1, 2)
 
@@ -70,13 +70,3 @@ def test_gradient_penalty_refuses_unequal_shapes():
     """Real and fake come in pairs."""
     with pytest.raises(ValueError, match="differ in shape"):
         gradient_penalty(linear, images(2), images(3), rng=torch.Generator())
-
-
-@pytest.mark.parametrize(("gamma", "penalised"), [(0.1, [0, 3, 6]), (0.0, [])])
-def test_the_penalty_comes_every_so_often(gamma, penalised):
-    """In steps 0, 3 and 6 of 8, or never; the generator follows in each."""
-    rounds = [phases_with_r1(step, gamma=gamma, every=3) for step in range(8)]
-    assert [step for step in range(8) if rounds[step][0].name == "discriminator_r1"] == penalised
-    assert {(first.trains, second.name) for first, second in rounds} == {
-        (("discriminator",), "generator")
-    }
