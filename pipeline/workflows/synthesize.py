@@ -17,16 +17,15 @@ from pipeline.compute import Machine, Report, choose_device, parallel_map
 from pipeline.config import Params, Synthesize
 from pipeline.errors import DataError, ParameterError
 from pipeline.gan.naming import file_name
-from pipeline.imageset import ImageSet, ImageSetWriter
+from pipeline.imageset import ImageSet
 from pipeline.registry import FAMILIES
 from pipeline.seeding import derive
 from pipeline.splits import Splits, fold_name
 
 if TYPE_CHECKING:
-    from pipeline.gan.diets.diet import Diet
     from pipeline.gan.family import Family
+    from pipeline.gan.sets import Maker
 
-PATIENT = "synthetic"
 _SHOWN = 16
 
 
@@ -105,37 +104,21 @@ def run(params: Params, root: Path, family: str, tracker: tracking.Run) -> None:
 
 def sample_set(job: SetJob, machine: Machine, report: Report) -> None:
     """Sample one set, class by class, in the unit and type of the scans."""
-    from pipeline.gan.sampling import sample
+    from pipeline.gan.sets import write_samples
 
     template = _template(job.root, job.repeat, job.fold)
-    meta = template.meta
-    number = 0
-    with ImageSetWriter(
+    write_samples(
         job.root / "data/synthetic" / job.family / job.name,
-        meta,
-        capacity=sum(job.counts.values()),
-        shape=template.shape,
-        dtype=template.dtype,
+        template,
+        job.counts,
+        lambda label: _maker(job, label, template, machine),
+        job.image_seed,
+        machine,
+        origin=job.family,
+        prefix=f"{job.family}-{job.name}",
         masks=FAMILIES.load(job.family).makes_masks,
-    ) as writer:
-        for label, count in job.counts.items():
-            family, diet, position = _model(job, label, template, machine)
-            for index in range(count):
-                seed = job.image_seed(label, index)
-                (made,) = sample(family, diet, [position], [seed], machine)
-                number += 1
-                writer.add(
-                    meta.unscale(made.image, template.dtype),
-                    image_id=f"{job.family}-{job.name}-{number:05d}",
-                    label=label,
-                    patient_id=PATIENT,
-                    origin=job.family,
-                    parent_ids=made.parents,
-                    mask=made.mask,
-                    seed=seed,
-                    attributes=made.attributes,
-                )
-                report(1)
+        advance=report,
+    )
 
 
 def _template(root: Path, repeat: int, fold: int) -> ImageSet:
@@ -159,12 +142,11 @@ def _counts(synthesize: Synthesize, template: ImageSet) -> dict[str, int]:
     return counts
 
 
-def _model(
-    job: SetJob, label: str, template: ImageSet, machine: Machine
-) -> tuple[Family, Diet, int]:
-    """Load the model that makes a class, what it samples from, and the class's index in it."""
+def _maker(job: SetJob, label: str, template: ImageSet, machine: Machine) -> Maker:
+    """Load the model that makes a class, and what it samples from."""
     from pipeline.gan.checkpoints import load_model
     from pipeline.gan.rows import Rows
+    from pipeline.gan.sets import Maker
 
     kind: type[Family] = FAMILIES.load(job.family)
     own = None if kind.conditional else label
@@ -175,7 +157,7 @@ def _model(
     if list(rows.made) != facts["classes"] or made != template.shape:
         raise DataError(path, "was trained on other classes or sizes; run the stage train_gan")
     family.networks.to(machine.device)
-    return family, rows.diet, rows.made[label]
+    return Maker(family, rows.diet, rows.made[label])
 
 
 def _show(job: SetJob, tracker: tracking.Run) -> None:

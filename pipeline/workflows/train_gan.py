@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,17 +32,14 @@ from pipeline.config import Params, options_of
 from pipeline.errors import DataError
 from pipeline.gan.naming import file_name
 from pipeline.imageset import ImageSet
-from pipeline.registry import FAMILIES, FEATURES
-from pipeline.seeding import derive, numpy_rng, seed_initialisation
+from pipeline.registry import FAMILIES
 from pipeline.splits import Splits, fold_name
 
 if TYPE_CHECKING:
-    from pipeline.gan.examination import Examiner, Kind
-    from pipeline.gan.family import Family, TrainingOptions
+    from pipeline.gan.family import TrainingOptions
     from pipeline.gan.rows import Rows
     from pipeline.gan.training import Trained
 
-_PREVIEWED = 12
 # Points of a curve that a plot of all models shows; the models' own histories hold them all.
 _DRAWN = 200
 
@@ -158,33 +155,16 @@ def train_model(job: ModelJob, machine: Machine, report: Report) -> Path:
     The same job may be wanted by two runs at once (`dvc exp run --temp`): the second waits, and
     then finds the first one's work.
     """
-    from pipeline.gan.family import Prepares
-    from pipeline.gan.rows import Rows
-    from pipeline.gan.training import Session, train
+    from pipeline.gan import fitting
 
-    kind = FAMILIES.load(job.family)
+    plan = fitting.Plan(job.family, job.options, job.label, job.name, job.seed)
     training, validation = _parts(job)
-    rows = Rows.of(training, kind, job.options, job.label, machine.device)
+    rows = fitting.rows_of(plan, training, machine)
     directory = resume_directory(
         "train_gan", job.family, _key(job, [rows.images, validation], machine)
     )
     with locked(directory):
-        seed_initialisation(job.seed, job.name, "networks")
-        family: Family = kind(rows.shape, job.options)
-        if isinstance(family, Prepares):
-            family.prepare(rows.images, numpy_rng(job.seed, job.name, "prepare"))
-        examiner = _examiner(job, rows, training, validation, machine)
-        session = Session(
-            name=job.name,
-            place=f"train_gan.options.{job.family}",
-            seed=job.seed,
-            machine=machine,
-            directory=directory,
-            report=report,
-            preview=_previewer(job, rows, examiner.kinds, machine, directory),
-            examine=examiner,
-        )
-        trained = train(family, rows.diet, session)
+        trained = fitting.fit(plan, rows, training, validation, machine, directory, report)
         _publish(job, trained, rows, directory)
     return directory
 
@@ -229,47 +209,6 @@ def _key(job: ModelJob, seen: Sequence[ImageSet], machine: Machine) -> str:
         "program": [hashlib.sha256(path.read_bytes()).hexdigest() for path in sources],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
-
-
-def _examiner(
-    job: ModelJob, rows: Rows, training: ImageSet, validation: ImageSet, machine: Machine
-) -> Examiner:
-    """Make what scores the model on validation rows, in features that cost no training."""
-    from pipeline.gan.examination import Examiner, Kind
-
-    real = training.take(training.manifest["origin"].eq("real").to_numpy(bool))
-    kinds = [
-        Kind(
-            index,
-            real.take(real.manifest["label"].eq(label).to_numpy(bool)),
-            validation.take(validation.manifest["label"].eq(label).to_numpy(bool)),
-        )
-        for label, index in rows.made.items()
-    ]
-    embed = FEATURES.load("texture").fit(real)
-    return Examiner(kinds, rows.diet, embed, machine, derive(job.seed, "train_gan", "examine"))
-
-
-def _previewer(
-    job: ModelJob, rows: Rows, kinds: Sequence[Kind], machine: Machine, directory: Path
-) -> Callable[[int, Family], None]:
-    """Make what draws a grid: for each class generated images from fixed seeds, then real ones."""
-    from pipeline.gan import previews
-
-    seeds = [derive(job.seed, "preview", number) for number in range(_PREVIEWED)]
-    name = file_name(job.label)
-
-    def preview(step: int, family: Family) -> None:
-        grid = []
-        for kind in kinds:
-            grid += previews.made(family, rows.diet, kind.label, seeds, machine)
-            grid.append(kind.train.take(np.arange(min(_PREVIEWED, len(kind.train)))).scaled())
-        previews.save_grid(directory / f"{name}-{step:06d}.png", grid)
-        walks = [previews.walk(family, rows.diet, kind.label, seeds, machine) for kind in kinds]
-        if all(walk is not None for walk in walks):
-            previews.save_grid(directory / f"{name}-walk.png", [w for w in walks if w is not None])
-
-    return preview
 
 
 def _publish(job: ModelJob, trained: Trained, rows: Rows, directory: Path) -> None:
