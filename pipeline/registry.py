@@ -73,6 +73,11 @@ FAMILIES = Registry(
         "style": "pipeline.gan.families.style:Style",
         "cyclegan": "pipeline.gan.families.cyclegan:Cyclegan",
         "discogan": "pipeline.gan.families.discogan:Discogan",
+        "pix2pix": "pipeline.gan.families.pix2pix:Pix2pix",
+        "inpainting": "pipeline.gan.families.inpainting:Inpainting",
+        "srgan": "pipeline.gan.families.srgan:Srgan",
+        "vae": "pipeline.gan.families.vae:Vae",
+        "ppca": "pipeline.gan.families.ppca:Ppca",
         "diffusion": "pipeline.gan.families.diffusion:Diffusion",
     },
 )
@@ -83,6 +88,9 @@ DIETS = Registry(
         "plain": "pipeline.gan.diets.labelled:Labelled",
         "labelled": "pipeline.gan.diets.labelled:Labelled",
         "unpaired": "pipeline.gan.diets.unpaired:Unpaired",
+        "low_high": "pipeline.gan.diets.low_high:LowHigh",
+        "paired": "pipeline.gan.diets.paired:Paired",
+        "holes": "pipeline.gan.diets.holes:Holes",
     },
 )
 

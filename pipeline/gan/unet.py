@@ -1,0 +1,215 @@
+"""A U-Net that is told a latent and a class, and what judges image and mask together.
+
+What the families share that turn something seen (a mask, a scan with a hole) into a scan.
+
+Sources: U-Net: Ronneberger et al. 2015, arXiv:1505.04597; as a generator: Isola et al. 2017,
+arXiv:1611.07004, section 3.2.1; scale and shift by a latent: Karras et al. 2019,
+arXiv:1812.04948, section 2; projection: Miyato and Koyama 2018, arXiv:1802.05637.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn.functional import interpolate, leaky_relu
+
+from pipeline.config import Count
+from pipeline.gan import latents
+from pipeline.gan.adversarial import AdversarialOptions
+from pipeline.gan.family import Shape
+from pipeline.gan.layers import (
+    CONVOLUTIONS,
+    Pyramid,
+    downs,
+    spectrally_normalised,
+    ups,
+    widths,
+)
+
+_SLOPE = 0.2
+_GROUP = 8
+_ENLARGE = {2: "bilinear", 3: "trilinear"}
+
+
+class UNetOptions(AdversarialOptions):
+    """How large the networks are.
+
+    Attributes:
+        ngf: Channels of the generator's finest level; they double at each coarser one.
+        ndf: The same of the discriminator.
+        widest: The most channels of any level.
+        latent: Numbers that decide what an image looks like as a whole.
+        noise: Maps of noise, as large as the image, that its texture is made from.
+        embedding: Numbers that a class is told by.
+    """
+
+    ngf: Count = 16
+    ndf: Count = 32
+    widest: Count = 128
+    latent: Count = 64
+    noise: Count = 2
+    embedding: Count = 16
+
+
+class UNet(nn.Module):
+    """What is seen, a latent and a class -> images and whatever else is asked for.
+
+    Every level adds its own image to the enlarged one of the level before, so that shapes are
+    there within the first hundred steps.
+
+    Args:
+        shape: Of the images; what is seen has the same `size`.
+        seen: Channels of what is seen.
+        made: Channels of the output.
+        options: Sizes of the networks.
+    """
+
+    def __init__(self, shape: Shape, seen: int, made: int, options: UNetOptions) -> None:
+        super().__init__()
+        self._latent = options.latent
+        self._noise = options.noise
+        self._size = shape.size
+        self._enlarge = _ENLARGE[shape.spatial_dims]
+        self.pyramid = Pyramid.of(shape.size)
+        dims, strides = shape.spatial_dims, self.pyramid.strides
+        conv = CONVOLUTIONS[dims]
+        channels = widths(len(strides) + 1, options.ngf, options.widest)
+        told = options.latent + options.embedding
+        self.embedding = nn.Embedding(shape.classes, options.embedding)
+        self.stem = conv(seen + options.noise, channels[-1], 3, 1, 1)
+        self.downs = downs(dims, channels[::-1], strides[::-1])
+        self.start = nn.Linear(told, channels[0] * math.prod(self.pyramid.base))
+        self.ups = ups(dims, channels, strides)
+        self.merges = nn.ModuleList(conv(2 * width, width, 3, 1, 1) for width in channels[1:])
+        self.norms = nn.ModuleList(_ToldNorm(width, told) for width in channels)
+        self.images = nn.ModuleList(conv(width, made, 3, 1, 1) for width in channels)
+
+    @property
+    def length(self) -> int:
+        """Numbers that an image is drawn from: those of the whole and those of the texture."""
+        return self._latent + self._noise * math.prod(self._size)
+
+    def forward(self, seen: Tensor, labels: Tensor, drawn: Tensor) -> Tensor:
+        """Make (N, made, *size), unbounded.
+
+        Args:
+            seen: (N, seen, *size).
+            labels: (N,) class indices.
+            drawn: (N, length).
+        """
+        whole, texture = drawn[:, : self._latent], drawn[:, self._latent :]
+        told = torch.cat([whole, self.embedding(labels)], dim=1)
+        maps = texture.reshape(len(drawn), self._noise, *self._size)
+        found = [leaky_relu(self.stem(self.pyramid.pad(torch.cat([seen, maps], dim=1))), _SLOPE)]
+        for step in self.downs:
+            found.append(leaky_relu(step(found[-1]), _SLOPE))
+        features = found.pop() + self.start(told).unflatten(1, (-1, *self.pyramid.base))
+        features = leaky_relu(self.norms[0](features, told), _SLOPE)
+        total: Tensor = self.images[0](features)
+        for level, stride in enumerate(self.pyramid.strides):
+            features = torch.cat([self.ups[level](features), found.pop()], dim=1)
+            features = self.norms[level + 1](self.merges[level](features), told)
+            features = leaky_relu(features, _SLOPE)
+            factors = tuple(map(float, stride))
+            enlarged = interpolate(total, scale_factor=factors, mode=self._enlarge)
+            total = enlarged + self.images[level + 1](features)
+        return self.pyramid.crop(total)
+
+
+class Judging(nn.Module):
+    """Levels of a discriminator, and its unconditional and projected logits.
+
+    Args:
+        channels: Of what it sees.
+        size: *spatial of what it sees.
+        classes: That it may be told.
+        options: Sizes of the networks.
+        levels: How often it halves the image before it judges; None for down to about four
+            pixels.
+        whole: Judge the coarsest grid as a whole, one logit an image, instead of each of its
+            places, one logit a patch.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        size: Sequence[int],
+        classes: int,
+        options: UNetOptions,
+        *,
+        levels: int | None = None,
+        whole: bool,
+    ) -> None:
+        super().__init__()
+        self.pyramid = Pyramid.of(size)
+        dims, strides = len(size), self.pyramid.strides[::-1][:levels]
+        finer = widths(len(self.pyramid.strides), options.ndf, options.widest)[::-1]
+        across = [channels, *finer[: len(strides)]]
+        self.downs = downs(dims, across, strides)
+        self._whole = whole
+        if whole:
+            self.logit: nn.Module = nn.Linear(across[-1] * math.prod(self.pyramid.base), 1)
+        else:
+            self.logit = CONVOLUTIONS[dims](across[-1], 1, 3, 1, 1)
+        self.projection = nn.Embedding(classes, across[-1])
+        nn.init.zeros_(self.projection.weight)
+        if options.spectral_norm:
+            spectrally_normalised(self)
+
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Logits of (N, channels, *size): (N,) of wholes, or (N, patches).
+
+        Args:
+            images: With their masks.
+            labels: (N,) class indices.
+        """
+        found = self.pyramid.pad(images)
+        for step in self.downs:
+            found = leaky_relu(step(found), _SLOPE)
+        places = found.flatten(2)
+        told = self.projection(labels)
+        if self._whole:
+            # The sum over places grows with their number; its root keeps the two parts of one size.
+            summed = places.sum(2) / math.sqrt(places.shape[2])
+            logits: Tensor = self.logit(places.flatten(1)).squeeze(1) + (told * summed).sum(1)
+            return logits
+        patches: Tensor = self.logit(found).flatten(1) + (told[:, :, None] * places).sum(1)
+        return patches
+
+
+def draw(unet: UNet, labels: Tensor, rng: Generator) -> Tensor:
+    """Draw what a batch of images is made from, (N, length).
+
+    Args:
+        unet: The generator.
+        labels: (N,) class indices.
+        rng: On their device.
+    """
+    return torch.randn((len(labels), unet.length), generator=rng, device=labels.device)
+
+
+def draw_each(unet: UNet, options: UNetOptions, rngs: Sequence[Generator]) -> Tensor:
+    """Draw the same for sampling, row i from generator i; truncation is of the whole alone."""
+    drawn = latents.normal(unet.length, rngs)
+    whole, texture = drawn[:, : options.latent], drawn[:, options.latent :]
+    return torch.cat([options.truncation * whole, texture], dim=1)
+
+
+class _ToldNorm(nn.Module):
+    """Group normalisation whose scale and shift depend on the latent and on the class."""
+
+    def __init__(self, channels: int, told: int) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(max(1, channels // _GROUP), channels, affine=False)
+        self.tell = nn.Linear(told, 2 * channels)
+        nn.init.zeros_(self.tell.weight)
+        nn.init.zeros_(self.tell.bias)
+
+    def forward(self, features: Tensor, told: Tensor) -> Tensor:
+        shape = (len(features), -1, *[1] * (features.ndim - 2))
+        scale, shift = (part.reshape(shape) for part in self.tell(told).chunk(2, dim=1))
+        changed: Tensor = self.norm(features) * (1.0 + scale) + shift
+        return changed
