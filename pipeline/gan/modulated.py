@@ -1,4 +1,4 @@
-"""Layers of style-based generators: equalised, modulated, noisy, in 2D and 3D.
+"""The network of style-based generators, and its layers, in 2D and 3D.
 
 A style tells every layer how strongly each of its input channels is to speak. Scaling a
 convolution's input channels for each image, and its output channels back to unit size, is the same
@@ -18,11 +18,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pipeline.gan.family import Shape
+from pipeline.gan.layers import Pyramid, widths
+
 _CONVOLVE: Mapping[int, Callable[..., Tensor]] = {2: functional.conv2d, 3: functional.conv3d}
 _ENLARGE: Mapping[int, Callable[..., Tensor]] = {
     2: functional.conv_transpose2d,
     3: functional.conv_transpose3d,
 }
+_MODES = {2: "bilinear", 3: "trilinear"}
 _KERNELS = {1: 3, 2: 4}
 _SLOPE = 0.2
 _TINY = 1e-8
@@ -145,6 +149,7 @@ class MappingNetwork(nn.Module):
 
     def __init__(self, latent: int, classes: int, styles: int, layers: int, speed: float) -> None:
         super().__init__()
+        self.latent, self.styles = latent, styles
         self.embedding = nn.Embedding(classes, latent)
         lengths = [2 * latent, *[styles] * layers]
         self.layers = nn.ModuleList(
@@ -157,3 +162,95 @@ class MappingNetwork(nn.Module):
         for layer in self.layers:
             told = activate(layer(told))
         return told
+
+
+class SynthesisNetwork(nn.Module):
+    """Styles (N, levels, styles) and noise -> images (N, C, *spatial) in [-1, 1].
+
+    It begins with one learnt coarse image of features; every level convolves, doubling the axes
+    that the pyramid says, adds its noise at a learnt strength, and adds its own image to the
+    enlarged one of the level before.
+
+    Args:
+        shape: Of the images.
+        mapping: Makes the styles; kept here, so that it is trained and averaged along.
+        finest: Channels of the finest level; they double at each coarser one.
+        widest: The most channels of any level.
+
+    Attributes:
+        length: Numbers that are drawn for an image: its latent, then each level's noise.
+        mean_style: Running means of the styles in training, (classes, styles).
+        path_length: Running mean of `penalties.path_lengths`, scalar.
+
+    Source: Karras et al. 2020, arXiv:1912.04958, sections 2 and 4.1.
+    """
+
+    mean_style: Tensor
+    path_length: Tensor
+
+    def __init__(self, shape: Shape, mapping: MappingNetwork, *, finest: int, widest: int) -> None:
+        super().__init__()
+        self.pyramid = Pyramid.of(shape.size)
+        self._enlarge = _MODES[shape.spatial_dims]
+        dims, base, styles = shape.spatial_dims, self.pyramid.base, mapping.styles
+        strides = ((1,) * dims, *self.pyramid.strides)
+        self.levels = len(strides)
+        self._grids = [base]
+        for stride in self.pyramid.strides:
+            self._grids.append(tuple(a * s for a, s in zip(self._grids[-1], stride, strict=True)))
+        self._lengths = [mapping.latent, *map(math.prod, self._grids)]
+        self.length = sum(self._lengths)
+        channels = widths(self.levels, finest, widest)
+        self.mapping = mapping
+        self.start = nn.Parameter(torch.randn(1, channels[0], *base))
+        steps = zip([channels[0], *channels[:-1]], channels, strides, strict=True)
+        self.convolutions = nn.ModuleList(
+            ModulatedConvolution(dims, before, after, styles, stride)
+            for before, after, stride in steps
+        )
+        self.images = nn.ModuleList(
+            ModulatedConvolution(dims, width, shape.channels, styles, None, demodulate=False)
+            for width in channels
+        )
+        self.strengths = nn.Parameter(torch.zeros(self.levels))
+        self.register_buffer("mean_style", torch.zeros(mapping.embedding.num_embeddings, styles))
+        self.register_buffer("path_length", torch.tensor(0.0))
+
+    def split(self, drawn: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Part (N, length) into latents (N, latent) and each level's noise (N, 1, *grid)."""
+        latents, *noise = torch.split(drawn, self._lengths, dim=1)
+        pairs = zip(noise, self._grids, strict=True)
+        return latents, [part.reshape(-1, 1, *grid) for part, grid in pairs]
+
+    def forward(self, styles: Tensor, noise: Sequence[Tensor]) -> Tensor:
+        """Draw an image of each row's styles."""
+        features = self.start.expand(len(styles), *self.start.shape[1:])
+        total: Tensor | None = None
+        for level, convolution in enumerate(self.convolutions):
+            own = styles[:, level]
+            grain = self.strengths[level] * noise[level]
+            features = activate(convolution(features, own, grain))
+            image = self.images[level](features, own)
+            if total is not None:
+                factors = tuple(map(float, self.pyramid.strides[level - 1]))
+                total = functional.interpolate(total, scale_factor=factors, mode=self._enlarge)
+            total = image if total is None else total + image
+        assert total is not None
+        return self.pyramid.crop(torch.tanh(total))
+
+    @torch.no_grad()
+    def follow(self, styles: Tensor, labels: Tensor, lag: float) -> None:
+        """Move each class's mean style by 1 - lag towards that of (N, styles)."""
+        for label, mean in enumerate(self.mean_style):
+            own = styles[labels == label]
+            if len(own):
+                mean.lerp_(own.mean(0), 1.0 - lag)
+
+    def truncated(self, styles: Tensor, labels: Tensor, factor: float) -> Tensor:
+        """Draw (N, styles) towards the mean styles of their classes; 1 leaves them.
+
+        Source: Karras et al. 2019, arXiv:1812.04948, appendix B.
+        """
+        if factor == 1.0:
+            return styles
+        return torch.lerp(self.mean_style[labels], styles, factor)

@@ -5,6 +5,7 @@ They need the gradient's graph, which half precision cannot hold, so autocast is
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -52,6 +53,28 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, *, rng: Generat
     # The root's slope is infinite at zero, and a constant critic is legal.
     norms = (_squared_norms(critic, mixed) + 1e-12).sqrt()
     return (norms - 1.0).square().mean()
+
+
+def path_lengths(images: Tensor, styles: Tensor, *, rng: Generator) -> Tensor:
+    """How far images move with a small step of their styles, (N,), with a graph.
+
+    It is the size of the gradient, with respect to an image's styles, of the image seen along a
+    random direction. To draw it to one value, whatever the style, evens the way that steps in
+    style space change images.
+
+    Args:
+        images: (N, C, *spatial), a differentiable function of the styles.
+        styles: (N, levels, styles), row i of which makes image i alone.
+        rng: Draws the directions, on the images' device.
+
+    Source: Karras et al. 2020, arXiv:1912.04958, section 3.2 and equation 4; the mean over levels
+        as in its code.
+    """
+    direction = torch.randn(images.shape, generator=rng, device=images.device)
+    seen = (images * direction).sum() / math.sqrt(math.prod(images.shape[2:]))
+    (gradient,) = torch.autograd.grad(seen, styles, create_graph=True)
+    # The root's slope is infinite at zero.
+    return (gradient.square().sum(2).mean(1) + 1e-12).sqrt()
 
 
 def _squared_norms(critic: Critic, images: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.nn.functional import interpolate, leaky_relu
+from torch.nn.functional import leaky_relu
 
 from pipeline.config import Count, NotNegative, Positive, Share
 from pipeline.gan import game, latents
@@ -44,7 +44,8 @@ from pipeline.gan.family import (
     TrainingOptions,
 )
 from pipeline.gan.layers import CONVOLUTIONS, Pyramid, downs, spectrally_normalised, widths
-from pipeline.gan.modulated import MappingNetwork, ModulatedConvolution, activate
+from pipeline.gan.modulated import MappingNetwork, SynthesisNetwork
+from pipeline.gan.penalties import path_lengths
 from pipeline.gan.view import View
 
 _SLOPE = 0.2
@@ -105,7 +106,18 @@ class Style:
         self.options = options
         self.networks = nn.ModuleDict(
             {
-                "generator": _Generator(shape, options),
+                "generator": SynthesisNetwork(
+                    shape,
+                    MappingNetwork(
+                        options.latent,
+                        shape.classes,
+                        options.styles,
+                        options.mapping_layers,
+                        options.mapping_speed,
+                    ),
+                    finest=options.ngf,
+                    widest=options.widest,
+                ),
                 "discriminator": _Discriminator(shape, options),
                 "view": View(options),
             }
@@ -134,11 +146,12 @@ class Style:
         with torch.no_grad():
             fake = self._generate(labels, rng)
         report = game.discriminate(self.options, phase, judge, batch.images, fake, rng=rng)
-        assert report.real_logits is not None
+        if report.real_logits is None:
+            return report
         probability = self.networks["view"].probability
         assert isinstance(probability, Tensor)
         figures = {
-            "augmentation": probability,
+            "augmentation": probability.clone(),
             "real_sign": report.real_logits.detach().sign().mean(),
         }
         return replace(report, figures=figures)
@@ -163,7 +176,8 @@ class Style:
         """Generate an image of the given class from each latent and its noise."""
         generator = self._generator
         told, noise = generator.split(latents)
-        styles = generator.truncated(generator.mapping(told, given.labels), given.labels)
+        styles = generator.mapping(told, given.labels)
+        styles = generator.truncated(styles, given.labels, self.options.truncation)
         return Sampled(generator(styles[:, None].expand(-1, generator.levels, -1), noise))
 
     def judge(self, batch: Batch) -> Tensor:
@@ -172,16 +186,16 @@ class Style:
         return logits
 
     @property
-    def _generator(self) -> _Generator:
+    def _generator(self) -> SynthesisNetwork:
         generator = self.networks["generator"]
-        assert isinstance(generator, _Generator)
+        assert isinstance(generator, SynthesisNetwork)
         return generator
 
     def _generate(self, labels: Tensor, rng: Generator) -> Tensor:
         styles, noise = self._drawn(labels, rng)
         generator = self._generator
         if torch.is_grad_enabled():
-            generator.follow(styles[:, 0].detach(), labels)
+            generator.follow(styles[:, 0].detach(), labels, _LAG)
         if self.options.mixing > 0:
             styles = self._mixed(styles, self._drawn(labels, rng)[0], rng)
         images: Tensor = generator(styles, noise)
@@ -205,103 +219,15 @@ class Style:
         return styles[:, None].expand(-1, generator.levels, -1), noise
 
     def _even(self, report: Report, labels: Tensor, rng: Generator) -> Report:
-        """Add the path lengths' penalty, on half the batch.
-
-        The length is that of the styles' gradient of an image seen along a random direction; it is
-        drawn to its own running mean: Karras et al. 2020, arXiv:1912.04958, equation 4.
-        """
+        """Add the path lengths' penalty, on half the batch as in the paper."""
+        generator = self._generator
         with torch.autocast(labels.device.type, enabled=False):
             styles, noise = self._drawn(labels[: -(-len(labels) // 2)], rng)
-            images = self._generator(styles, noise)
-            direction = torch.randn(images.shape, generator=rng, device=images.device)
-            seen = (images * direction).sum() / math.sqrt(math.prod(images.shape[2:]))
-            (gradient,) = torch.autograd.grad(seen, styles, create_graph=True)
-            lengths = (gradient.square().sum(2).mean(1) + 1e-12).sqrt()
-        mean = self._generator.path_length
-        now = torch.lerp(mean, lengths.detach().mean(), 1.0 - _LAG)
+            lengths = path_lengths(generator(styles, noise), styles, rng=rng)
+        usual = torch.lerp(generator.path_length, lengths.detach().mean(), 1.0 - _LAG)
         weight = self.options.path_length * self.options.path_length_every
-        terms = {**report.terms, "path_length": weight * (lengths - now).square().mean()}
+        terms = {**report.terms, "path_length": weight * (lengths - usual).square().mean()}
         return replace(report, terms=terms, figures={"path_length": lengths.detach().mean()})
-
-
-class _Generator(nn.Module):
-    """(N, levels, styles) and noise -> (N, C, *spatial) in [-1, 1]."""
-
-    mean_style: Tensor
-    path_length: Tensor
-
-    def __init__(self, shape: Shape, options: StyleOptions) -> None:
-        super().__init__()
-        self.pyramid = Pyramid.of(shape.size)
-        self._enlarge = "bilinear" if shape.spatial_dims == 2 else "trilinear"
-        self._truncation = options.truncation
-        dims, base = shape.spatial_dims, self.pyramid.base
-        strides = ((1,) * dims, *self.pyramid.strides)
-        self.levels = len(strides)
-        self._grids = [base]
-        for stride in self.pyramid.strides:
-            self._grids.append(tuple(a * s for a, s in zip(self._grids[-1], stride, strict=True)))
-        self._lengths = [options.latent, *map(math.prod, self._grids)]
-        self.length = sum(self._lengths)
-        channels = widths(self.levels, options.ngf, options.widest)
-        self.mapping = MappingNetwork(
-            options.latent,
-            shape.classes,
-            options.styles,
-            options.mapping_layers,
-            options.mapping_speed,
-        )
-        self.start = nn.Parameter(torch.randn(1, channels[0], *base))
-        self.grows = nn.ModuleList(
-            ModulatedConvolution(dims, before, after, options.styles, stride)
-            for before, after, stride in zip(
-                [channels[0], *channels[:-1]], channels, strides, strict=True
-            )
-        )
-        self.images = nn.ModuleList(
-            ModulatedConvolution(
-                dims, width, shape.channels, options.styles, None, demodulate=False
-            )
-            for width in channels
-        )
-        self.strengths = nn.Parameter(torch.zeros(self.levels))
-        self.register_buffer("mean_style", torch.zeros(shape.classes, options.styles))
-        self.register_buffer("path_length", torch.tensor(0.0))
-
-    def split(self, latents: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Part what was drawn for an image into its latent and each level's noise."""
-        told, *noise = torch.split(latents, self._lengths, dim=1)
-        return told, [
-            part.reshape(-1, 1, *grid) for part, grid in zip(noise, self._grids, strict=True)
-        ]
-
-    def forward(self, styles: Tensor, noise: Sequence[Tensor]) -> Tensor:
-        features = self.start.expand(len(styles), *self.start.shape[1:])
-        total: Tensor | None = None
-        for level, grow in enumerate(self.grows):
-            own = styles[:, level]
-            features = activate(grow(features, own, self.strengths[level] * noise[level]))
-            image = self.images[level](features, own)
-            if total is not None:
-                factors = tuple(map(float, self.pyramid.strides[level - 1]))
-                total = interpolate(total, scale_factor=factors, mode=self._enlarge)
-            total = image if total is None else total + image
-        assert total is not None
-        return self.pyramid.crop(torch.tanh(total))
-
-    @torch.no_grad()
-    def follow(self, styles: Tensor, labels: Tensor) -> None:
-        """Move each class's mean style towards that of a batch."""
-        for label, mean in enumerate(self.mean_style):
-            own = styles[labels == label]
-            if len(own):
-                mean.lerp_(own.mean(0), 1.0 - _LAG)
-
-    def truncated(self, styles: Tensor, labels: Tensor) -> Tensor:
-        """Draw (N, styles) towards the mean styles of their classes."""
-        if self._truncation == 1.0:
-            return styles
-        return torch.lerp(self.mean_style[labels], styles, self._truncation)
 
 
 class _Discriminator(nn.Module):

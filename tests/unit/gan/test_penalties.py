@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pipeline.gan.penalties import gradient_penalty, r1
+from pipeline.gan.penalties import gradient_penalty, path_lengths, r1
 
 SLOPE = torch.tensor([3.0, 4.0]).reshape(1, 1, 2)
 
@@ -70,3 +70,25 @@ def test_gradient_penalty_refuses_unequal_shapes():
     """Real and fake come in pairs."""
     with pytest.raises(ValueError, match="differ in shape"):
         gradient_penalty(linear, images(2), images(3), rng=torch.Generator())
+
+
+def test_path_lengths_of_a_linear_map():
+    """Images that are 3 times their styles: 3 times each direction's size, over root of pixels."""
+    styles = torch.randn(5, 1, 4, requires_grad=True)
+    found = path_lengths(3.0 * styles.reshape(5, 1, 2, 2), styles, rng=generator(1))
+    directions = torch.randn(5, 1, 2, 2, generator=generator(1)).flatten(1)
+    assert torch.allclose(found, 3.0 * directions.norm(dim=1) / 2.0, atol=1e-6)
+
+
+def test_path_lengths_can_be_minimised():
+    """They grow with the map's slope, and say so to its weight: length / weight, for each image."""
+    weight = torch.tensor(2.0, requires_grad=True)
+    styles = torch.randn(5, 1, 4, requires_grad=True)
+    found = path_lengths(weight * styles.reshape(5, 1, 2, 2), styles, rng=generator(1))
+    found.sum().backward()
+    assert weight.grad.item() == pytest.approx(found.sum().item() / 2.0, rel=1e-5)
+
+
+def generator(seed):
+    """A seeded generator."""
+    return torch.Generator().manual_seed(seed)
