@@ -71,6 +71,7 @@ FAMILIES = Registry(
         "conditional": "pipeline.gan.families.conditional:Conditional",
         "wgan_gp": "pipeline.gan.families.wgan_gp:WganGp",
         "style": "pipeline.gan.families.style:Style",
+        "stackgan": "pipeline.gan.families.stackgan:Stackgan",
         "cyclegan": "pipeline.gan.families.cyclegan:Cyclegan",
         "discogan": "pipeline.gan.families.discogan:Discogan",
         "pix2pix": "pipeline.gan.families.pix2pix:Pix2pix",
@@ -79,6 +80,7 @@ FAMILIES = Registry(
         "vae": "pipeline.gan.families.vae:Vae",
         "ppca": "pipeline.gan.families.ppca:Ppca",
         "diffusion": "pipeline.gan.families.diffusion:Diffusion",
+        "progressive": "pipeline.gan.families.progressive:Progressive",
     },
 )
 
@@ -87,6 +89,7 @@ DIETS = Registry(
     {
         "plain": "pipeline.gan.diets.labelled:Labelled",
         "labelled": "pipeline.gan.diets.labelled:Labelled",
+        "text": "pipeline.gan.diets.text:Text",
         "unpaired": "pipeline.gan.diets.unpaired:Unpaired",
         "low_high": "pipeline.gan.diets.low_high:LowHigh",
         "paired": "pipeline.gan.diets.paired:Paired",

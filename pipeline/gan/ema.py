@@ -37,7 +37,8 @@ class Average:
         """
         decay = decay_at(step, self._longest)
         averaged: list[Tensor] = list(self.networks.parameters())
-        torch._foreach_lerp_(averaged, list(networks.parameters()), 1.0 - decay)
+        if averaged:
+            torch._foreach_lerp_(averaged, list(networks.parameters()), 1.0 - decay)
         for mine, theirs in zip(self.networks.buffers(), networks.buffers(), strict=True):
             if mine.is_floating_point():
                 mine.lerp_(theirs, 1.0 - decay)

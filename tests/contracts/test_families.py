@@ -25,7 +25,15 @@ SIZES = [(16, 16), (28, 28), (24, 16), (8, 16, 16)]
 CLASSES = ("a", "b", "c")
 WORDS = {"margin": ("sharp", "poor", "fair"), "texture": ("solid", "mixed", "solid")}
 # What a family's networks are cut down to, where it has such an option.
-SMALL = {"batch": 4, "steps": 6, "ngf": 8, "ndf": 8, "widest": 16, "examinations": 2}
+SMALL = {
+    "batch": 4,
+    "steps": 6,
+    "ngf": 8,
+    "ndf": 8,
+    "widest": 16,
+    "examinations": 2,
+    "perceptual_steps": 2,
+}
 NAMES = list(FAMILIES)
 
 
