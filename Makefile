@@ -14,10 +14,10 @@ export DO_NOT_TRACK := true
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro test lint ui report sync verdict use
+.PHONY: help install repro test lint ui report sync verdict use gpu-check
 
 help:  ## List what can be done
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 	@echo
 	@echo "First time: make repro. Your own scans: make use PRESET=lidc_nodules DATA_PATH=directory"
 
@@ -42,6 +42,9 @@ use: $(VENV)/.installed  ## Merge a preset into params.yaml: PRESET=name [DATA_P
 ui: $(VENV)/.installed  ## Show the runs in MLflow at http://127.0.0.1:5000 [PORT=number]
 	mlflow ui --host 127.0.0.1 --port $(PORT) \
 	  --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
+
+gpu-check: $(VENV)/.installed  ## Train every family on the GPU for a minute; speed and memory
+	@python -m pipeline gpu-check
 
 report:  ## Say where the report is, and open it where there is a desktop
 	@test -f report/index.html || { echo "There is no report yet: run make repro"; exit 1; }

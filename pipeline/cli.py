@@ -49,6 +49,55 @@ def families(
     _tell(edits.set_families(ROOT, wanted))
 
 
+@app.command("family-page")
+def family_page(
+    names: Annotated[str, typer.Argument(help="Families, as a,b; nothing is all of them.")] = "",
+    out: Annotated[Path, typer.Option(help="The page.")] = Path("docs/families.md"),
+    per_class: Annotated[int, typer.Option(min=8, help="Images to sample of each class.")] = 200,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="For a quick look, instead of each family's own.")
+    ] = None,
+) -> None:
+    """Train families with their defaults on the first fold, and compare them on a page.
+
+    Run `dvc repro augment` first. Families that are not named keep their figures.
+    Example: python -m pipeline family-page conditional,dcgan --out families.md
+    """
+    from pipeline.workflows import family_page as workflow
+
+    params = config.load(ROOT / "params.yaml")
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    workflow.run(params, ROOT, wanted, out, per_class=per_class, steps=steps)
+    print(out)
+
+
+@app.command("gpu-check")
+def gpu_check(
+    names: Annotated[str, typer.Argument(help="Families, as a,b; nothing is all of them.")] = "",
+    device: Annotated[str, typer.Option(help="auto, cuda, cuda:1, mps, cpu.")] = "auto",
+    size: Annotated[str, typer.Option(help="Pixels, e.g. 64,64 or 32,32,32.")] = "64,64",
+    seconds: Annotated[float, typer.Option(min=0.1, help="For each family and precision.")] = 60.0,
+    precisions: Annotated[str, typer.Option(help="Which to try.")] = "fp32,bf16",
+) -> None:
+    """Train every family for a while, and tell how fast and with how much memory.
+
+    Example: python -m pipeline gpu-check conditional,style --size 128,128 --precisions fp32,fp16
+    """
+    from pipeline.workflows import gpu_check as workflow
+
+    wanted, kinds = (
+        [each.strip() for each in text.split(",") if each.strip()] for text in (names, precisions)
+    )
+    pixels = [int(each) for each in size.split(",")]
+    print(f"{'family':<14}{'precision':<11}{'images/s':>10}{'peak GiB':>10}")
+    failed = False
+    for each in workflow.run(device, wanted, pixels, seconds, kinds):
+        failed |= bool(each.problem)
+        figures = each.problem or f"{each.images_a_second:>10.1f}{each.peak_gib:>10.2f}"
+        print(f"{each.family:<14}{each.precision:<11}{figures}", flush=True)
+    raise typer.Exit(int(failed))
+
+
 @app.command()
 def use(
     preset: Annotated[str, typer.Argument(help="A file in presets/, without its ending.")],

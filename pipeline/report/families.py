@@ -1,0 +1,167 @@
+"""The text of the page of families, from their figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+_NOISE = ("plain", "labelled", "text")
+_BASELINE = "ppca"
+_FACTOR = 3.0
+COLUMNS = {
+    "seconds": "CPU s",
+    "parameters": "parameters",
+    "sampling_ms": "ms an image",
+    "kid": "KID",
+    "frechet": "Fréchet",
+    "precision": "precision",
+    "recall": "recall",
+    "density": "density",
+    "coverage": "coverage",
+    "label_agreement": "shows its class",
+    "dice_ratio": "Dice ratio",
+}
+
+
+def markdown(
+    figures: Mapping[str, Mapping[str, Any]], facts: Mapping[str, Any], pictures: Path
+) -> str:
+    """Write the page.
+
+    Args:
+        figures: By family, in order; see `workflows.family_page`.
+        facts: About the fold and the run.
+        pictures: The directory beside the page with `<family>.png` and, where somebody wrote one,
+            `<family>.md`.
+    """
+    lines = [
+        "# The families",
+        "",
+        *_about(facts),
+        "",
+        *_table(figures),
+        "",
+        *_verdicts(figures, facts),
+    ]
+    for name, found in figures.items():
+        lines += ["", f"## {name}", ""]
+        if (pictures / f"{name}.png").exists():
+            lines += [f"![Real and generated images]({pictures.name}/{name}.png)", ""]
+        if (pictures / f"{name}.md").exists():
+            lines += [(pictures / f"{name}.md").read_text(encoding="utf-8").strip(), ""]
+        lines += _attributes(found)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _about(facts: Mapping[str, Any]) -> list[str]:
+    note = f" {facts['note']}" if facts["note"] else ""
+    return [
+        "Made by `python -m pipeline family-page`; do not edit."
+        f" Every family with its default options, trained on the {facts['training']} training"
+        f" images ({facts['size']}) of one fold, one thread of a {facts['device'].upper()};"
+        f" {facts['validation']} validation images chose the step whose weights are kept. Then"
+        f" {facts['per_class']} images a class were compared with the training images in an"
+        " embedding learnt on the fold. The first row puts the"
+        f" {facts['held_out']} images of held-out patients in the generated ones' place: no"
+        f" generator can be expected to do better.{note}",
+        "",
+        "In the pictures, for each class: what the images were made from, where there is such a"
+        " thing (a scan, a mask), the generated images, and real ones below them.",
+    ]
+
+
+def _table(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    shown = {
+        key: title
+        for key, title in COLUMNS.items()
+        if any(key in each for each in figures.values())
+    }
+    rows = ["| family | " + " | ".join(shown.values()) + " |", "|---" * (len(shown) + 1) + "|"]
+    first = next(iter(figures.values()))
+    real = [
+        _number(first[key]["floor"]) if isinstance(first.get(key), Mapping) else "" for key in shown
+    ]
+    rows.append("| *real, held out* | " + " | ".join(real) + " |")
+    for name, found in figures.items():
+        cells = [_number(_value(found.get(key))) for key in shown]
+        rows.append(f"| [{name}](#{name}) | " + " | ".join(cells) + " |")
+    return rows
+
+
+def _verdicts(figures: Mapping[str, Mapping[str, Any]], facts: Mapping[str, Any]) -> list[str]:
+    """What follows from the figures, and what does not."""
+    noise = {name: each for name, each in figures.items() if each["batches"] in _NOISE}
+    learnt = {name: each for name, each in noise.items() if each["trained"]}
+    lines = []
+    if _BASELINE in noise and learnt:
+        bar = noise[_BASELINE]["kid"]["value"]
+        behind = [name for name, each in learnt.items() if each["kid"]["value"] >= bar]
+        lines.append(
+            f"- Of the {len(learnt)} families that learn to make images from noise, "
+            f"{len(learnt) - len(behind)} beat the KID of `{_BASELINE}` ({_number(bar)})"
+            + (f"; not so {_listed(behind)}: their sections say why." if behind else ".")
+        )
+    default = facts["default"]
+    if default in learnt:
+        kid = learnt[default]["kid"]
+        ratio = kid["value"] / kid["floor_high"] if kid["floor_high"] > 0 else float("inf")
+        lines.append(
+            f"- The default, `{default}`: KID {_number(kid['value'])}, {ratio:.1f} times the 95th"
+            f" percentile of held-out images' own at equal counts ({_number(kid['floor_high'])}),"
+            f" against at most {_FACTOR:.0f} asked for."
+        )
+        rate = {name: each["kid"]["value"] * each["seconds"] for name, each in learnt.items()}
+        best = min(learnt, key=lambda name: learnt[name]["kid"]["value"])
+        quickest = min(rate, key=lambda name: rate[name])
+        lines.append(
+            f"- Lowest KID of the families that make images from noise: `{best}`"
+            f" ({_number(learnt[best]['kid']['value'])}); lowest KID times seconds: `{quickest}`."
+        )
+    for name, found in figures.items():
+        low, chance = found.get("label_agreement_low"), found.get("label_chance")
+        if low is not None and chance is not None and low <= chance:
+            lines.append(
+                f"- `{name}` does not show the class it is asked for: the 95% interval of the"
+                f" classifier's agreement starts at {_number(low)}, chance is {_number(chance)}."
+            )
+    return lines
+
+
+def _attributes(found: Mapping[str, Any]) -> list[str]:
+    """A family that is told attributes: whether its images show them."""
+    names = [
+        name.removeprefix("attribute_")
+        for name, each in found.items()
+        if name.startswith("attribute_") and isinstance(each, Mapping)
+    ]
+    if not names:
+        return []
+    lines = [
+        "| attribute | shown by generated images | at least | by real ones |",
+        "|---|---|---|---|",
+    ]
+    for name in names:
+        each, low = found[f"attribute_{name}"], found[f"attribute_{name}_low"]
+        cells = (_number(each["value"]), _number(low), _number(each["floor"]))
+        lines.append(f"| {name.replace('_', ' ')} | " + " | ".join(cells) + " |")
+    return [*lines, ""]
+
+
+def _value(figure: Any) -> float | None:
+    value: float | None = figure["value"] if isinstance(figure, Mapping) else figure
+    return value
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return (
+        f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}"
+    )
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)

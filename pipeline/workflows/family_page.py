@@ -1,0 +1,269 @@
+"""The page of families: each trained on the same fold, judged by the same features, with a picture.
+
+Not a stage: it answers which family to choose, for one's own scans as for those of the
+documentation. Every family trains with its default options on one thread, so that seconds compare.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.compute import Machine, Report, choose_device, parallel_map
+from pipeline.config import Params
+from pipeline.fidelity.floor import Measured, measure
+from pipeline.fidelity.probes.probe import Question
+from pipeline.imageset import ImageSet
+from pipeline.registry import FAMILIES, FEATURES, METRICS, PROBES
+from pipeline.report import families as page
+from pipeline.seeding import derive, numpy_rng
+from pipeline.splits import Splits, fold_name
+
+if TYPE_CHECKING:
+    from pipeline.gan.family import Family
+
+_REPEATS = 20
+_EMBEDDING_STEPS = 400
+_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class _Job:
+    params: Params
+    root: Path
+    pictures: Path
+    family: str
+    per_class: int
+    steps: int | None
+
+    @property
+    def fold(self) -> tuple[int, int]:
+        return 0, 0
+
+
+@dataclass(frozen=True)
+class _Fold:
+    """The rows of the fold that families are compared on."""
+
+    training: ImageSet
+    real: ImageSet
+    validation: ImageSet
+    held_out: ImageSet
+
+
+def run(
+    params: Params,
+    root: Path,
+    names: Sequence[str],
+    out: Path,
+    *,
+    per_class: int,
+    steps: int | None = None,
+) -> None:
+    """Train families on the first fold, and write a page about them.
+
+    Args:
+        params: Of the project; its `train_gan.options` are left aside, defaults are compared.
+        root: The project's root, with `data/images`, `data/splits.csv` and `data/augmented`.
+        names: Registry names; none is all of them.
+        out: A .md file; pictures and figures go beside it, into a directory of its name.
+        per_class: Images sampled of each class.
+        steps: Instead of every family's own, for a quick look.
+
+    Raises:
+        ParameterError: If a name is unknown.
+        DataError: If the stages up to `augment` have not run.
+    """
+    chosen = list(names) or list(FAMILIES)
+    for name in chosen:
+        FAMILIES.load(name, "families")
+    pictures = out.with_suffix("")
+    pictures.mkdir(parents=True, exist_ok=True)
+    compute = params.compute
+    machine = Machine(choose_device(compute.device), 1, compute.workers, compute.precision)
+    jobs = [_Job(params, root, pictures, name, per_class, steps) for name in chosen]
+    # Before the families, so that no two workers wait for the same embedding.
+    fold = _fold(jobs[0])
+    _embedding(jobs[0], fold, machine)
+    totals = [FAMILIES.load(name).Options().steps if steps is None else steps for name in chosen]
+    found = parallel_map(
+        _judge,
+        jobs,
+        machine,
+        names=chosen,
+        total=sum(totals),
+        description="families",
+    )
+    known = pictures / "figures.json"
+    before = json.loads(known.read_text(encoding="utf-8")) if known.exists() else {}
+    figures = {name: {**before, **dict(zip(chosen, found, strict=True))}.get(name)
+               for name in FAMILIES}  # fmt: skip
+    kept = {name: each for name, each in figures.items() if each is not None}
+    known.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    facts = {
+        "size": "x".join(map(str, fold.real.shape[1:])),
+        "training": len(fold.real),
+        "validation": len(fold.validation),
+        "held_out": len(fold.held_out),
+        "per_class": per_class,
+        "note": fold.real.meta.note,
+        "device": machine.device,
+        "default": params.train_gan.families[0],
+    }
+    out.write_text(page.markdown(kept, facts, pictures), encoding="utf-8")
+
+
+def _fold(job: _Job) -> _Fold:
+    repeat, fold = job.fold
+    training = ImageSet.open(job.root / "data/augmented" / fold_name(repeat, fold))
+    images = ImageSet.open(job.root / "data/images")
+    splits = Splits.open(job.root / "data/splits.csv")
+    splits.check_training(training, repeat, fold)
+    real = training.take(training.manifest["origin"].eq("real").to_numpy(bool))
+    validation, held_out = (splits.select(images, repeat, fold, part) for part in ("val", "test"))
+    return _Fold(training, real, validation, held_out)
+
+
+def _embedding(job: _Job, fold: _Fold, machine: Machine) -> Any:
+    return FEATURES.load("fold_embedding").fit(
+        fold.real,
+        fold.validation,
+        steps=_EMBEDDING_STEPS,
+        seed=derive(job.params.seed, "families", "embedding"),
+        machine=machine,
+        augment=job.params.augment,
+    )
+
+
+def _judge(job: _Job, machine: Machine, report: Report) -> dict[str, Any]:
+    """Train a family's models, sample from them, and measure."""
+    from pipeline.gan.sets import Maker, write_samples
+
+    fold = _fold(job)
+    with TemporaryDirectory() as directory:
+        makers, cost = _train(job, fold, machine, Path(directory), report)
+        counts = dict.fromkeys(fold.real.meta.classes, job.per_class)
+        started = time.process_time()
+        write_samples(
+            Path(directory) / "samples",
+            fold.training,
+            counts,
+            lambda label: Maker(*makers[label]),
+            lambda label, index: derive(job.params.seed, "families", label, index),
+            machine,
+            origin=job.family,
+            prefix=job.family,
+            masks=FAMILIES.load(job.family).makes_masks,
+            advance=lambda _: None,
+        )
+        sampling = (time.process_time() - started) / sum(counts.values())
+        samples = ImageSet.open(Path(directory) / "samples")
+        figures = _measured(job, fold, samples, machine)
+    _picture(job, fold, makers, machine)
+    return {**cost, "sampling_ms": 1000.0 * sampling, **figures}
+
+
+def _train(
+    job: _Job, fold: _Fold, machine: Machine, directory: Path, report: Report
+) -> tuple[dict[str, tuple[Family, Any, int]], dict[str, Any]]:
+    """Train the models of a family: what makes each class, and what it cost."""
+    from pipeline.gan import fitting
+
+    kind = FAMILIES.load(job.family)
+    options = kind.Options() if job.steps is None else kind.Options(steps=job.steps)
+    makers: dict[str, tuple[Family, Any, int]] = {}
+    parameters, kept, findings = 0, [], []
+    started = time.process_time()
+    labels = [None] if kind.conditional else list(fold.real.meta.classes)
+    for number, label in enumerate(labels):
+        name = f"{job.family}/{label or 'all'}"
+        plan = fitting.Plan(job.family, options, label, name, job.params.seed)
+        rows = fitting.rows_of(plan, fold.training, machine)
+        own = directory / str(number)
+        own.mkdir()
+        trained = fitting.fit(
+            plan, rows, fold.training, fold.validation, machine, own, _share(report, len(labels))
+        )
+        makers |= {made: (trained.family, rows.diet, index) for made, index in rows.made.items()}
+        parameters += sum(each.numel() for each in trained.family.networks.parameters())
+        kept.append(trained.step)
+        findings += [finding.monitor for finding in trained.history.findings]
+    cost = {
+        "seconds": time.process_time() - started,
+        "steps": options.steps,
+        "kept": kept,
+        "parameters": parameters,
+        "models": len(labels),
+        "findings": sorted(set(findings)),
+        "batches": kind.batches,
+        "trained": bool(trained.history.rows and trained.family.phases(0)),
+    }
+    return makers, cost
+
+
+def _share(report: Report, models: int) -> Report:
+    """Count a step of one of several models as its share of the family's steps."""
+    owed = 0.0
+
+    def shared(
+        steps: int, figures: Mapping[str, float] | None = None, at: int | None = None
+    ) -> None:
+        nonlocal owed
+        owed += steps / models
+        whole = int(owed)
+        owed -= whole
+        report(whole, figures, at)
+
+    return shared
+
+
+def _measured(job: _Job, fold: _Fold, samples: ImageSet, machine: Machine) -> dict[str, Any]:
+    embed = _embedding(job, fold, machine)
+    figures: dict[str, Measured | float] = dict(
+        measure(
+            [METRICS.load(name) for name in METRICS],
+            embed(fold.real.scaled()),
+            embed(samples.scaled()),
+            embed(fold.held_out.scaled()),
+            neighbours=job.params.assess.neighbours,
+            repeats=_REPEATS,
+            rng=numpy_rng(job.params.seed, "families", "subsets"),
+        )
+    )
+    question = Question(
+        fold.real,
+        fold.validation,
+        fold.held_out,
+        samples,
+        job.params.augment,
+        _EMBEDDING_STEPS,
+        derive(job.params.seed, "families", "embedding"),
+        machine,
+    )
+    for name in PROBES:
+        figures |= PROBES.load(name)(question)
+    return {
+        name: each if isinstance(each, float) else asdict(each) for name, each in figures.items()
+    }
+
+
+def _picture(
+    job: _Job, fold: _Fold, makers: Mapping[str, tuple[Family, Any, int]], machine: Machine
+) -> None:
+    """For each class what images were made from, if anything, the images, then real ones."""
+    from pipeline.gan import previews
+
+    seeds = [derive(job.params.seed, "families", "shown", number) for number in range(_SHOWN)]
+    grid = []
+    for label, (family, diet, index) in makers.items():
+        grid += previews.made(family, diet, index, seeds, machine)
+        rows = fold.real.manifest["label"].eq(label).to_numpy(bool).nonzero()[0]
+        grid.append(fold.real.take(np.asarray(rows[:_SHOWN])).scaled())
+    previews.save_grid(job.pictures / f"{job.family}.png", grid)

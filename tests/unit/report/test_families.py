@@ -1,0 +1,71 @@
+"""The page of families says what its figures say."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.report import families
+
+FACTS = {
+    "size": "32x32",
+    "training": 500,
+    "validation": 90,
+    "held_out": 300,
+    "per_class": 200,
+    "note": "",
+    "device": "cpu",
+    "default": "conditional",
+}
+
+
+def found(kid, seconds=100.0, batches="labelled", trained=True, low=0.7):
+    """Figures of one family."""
+    measured = {"value": kid, "floor": 0.001, "floor_low": -0.002, "floor_high": 0.004}
+    return {
+        "seconds": seconds,
+        "parameters": 1_234_567,
+        "batches": batches,
+        "trained": trained,
+        "kid": measured,
+        "label_agreement": {"value": 0.8, "floor": 0.82, "floor_low": 0.7, "floor_high": 0.9},
+        "label_agreement_low": low,
+        "label_chance": 0.5,
+    }
+
+
+@pytest.fixture
+def page(tmp_path):
+    """The text for four families."""
+    (tmp_path / "conditional.md").write_text("Projection discriminator.\n")
+    figures = {
+        "vanilla": found(0.3, seconds=10.0, low=0.45),
+        "conditional": found(0.01),
+        "pix2pix": found(0.5, batches="paired"),
+        "ppca": found(0.2, seconds=1.0, trained=False),
+    }
+    return families.markdown(figures, FACTS, tmp_path)
+
+
+def test_names_who_is_behind_the_baseline(page):
+    """A learnt noise family with a higher KID than ppca is named; translation is no such family."""
+    assert "Of the 2 families that learn to make images from noise, 1 beat" in page
+    assert "not so `vanilla`" in page
+
+
+def test_compares_the_default_with_the_floor(page):
+    """0.010 over 0.004 is 2.5."""
+    assert "2.5 times the 95th percentile" in page
+    assert "Lowest KID of the families that make images from noise: `conditional`" in page
+
+
+def test_says_which_labels_are_not_to_be_believed(page):
+    """A lower bound at or below chance is told, others are not."""
+    assert "- `vanilla` does not show the class it is asked for" in page
+    assert "`pix2pix` does not show" not in page
+
+
+def test_shows_held_out_images_first_and_takes_in_the_texts(page):
+    """The floor's row, thousands in the table, and what somebody wrote about a family."""
+    assert "| *real, held out* |" in page
+    assert "1,234,567" in page
+    assert page.index("## conditional") < page.index("Projection discriminator.")
