@@ -18,13 +18,14 @@ class Exploding:
     action: ClassVar[str] = "roll_back"
 
     def __call__(self, history: Sequence[Row]) -> str | None:
-        """Say which network's gradient exploded; needs ten rows to know what is usual."""
-        if len(history) <= _ROWS:
+        """Say which network's gradient exploded; needs ten of its rows to know what is usual."""
+        if not history:
             return None
         for name, value in history[-1].items():
-            if not name.startswith("gradient_"):
+            before = [row[name] for row in history[:-1] if name in row]
+            if not name.startswith("gradient_") or len(before) < _ROWS:
                 continue
-            usual = median(row[name] for row in history[:-1] if name in row)
+            usual = median(before)
             if value > _FACTOR * max(usual, 1e-6):
                 network = name.removeprefix("gradient_")
                 return (

@@ -23,3 +23,9 @@ def test_lets_gradients_vary():
     """Ten times the usual is no explosion, and neither is anything in the first rows."""
     assert Exploding()(history(20.0)) is None
     assert Exploding()(history(1000.0, rows=5)) is None
+
+
+def test_waits_for_rows_of_the_network_itself():
+    """A network that is trained late in a training has no usual size at first."""
+    late = {"step": 21, "gradient_generator": 2.0, "gradient_refiner": 500.0}
+    assert Exploding()([*history(2.0), late]) is None
