@@ -57,6 +57,8 @@ def discriminate(
     *,
     rng: Generator,
     together: bool = True,
+    mismatched: Judge | None = None,
+    matching: float = 0.5,
 ) -> Report:
     """What the discriminator minimises in one of its phases.
 
@@ -70,6 +72,9 @@ def discriminate(
         rng: On the images' device.
         together: Judge real and generated images in one batch; apart where batch statistics must
             not mix.
+        mismatched: Shows real images as what they are not, for a discriminator that is told what
+            images should be: they are fakes too (Reed et al. 2016, arXiv:1605.05396, algorithm 1).
+        matching: The share of the fakes' loss that is theirs.
     """
     if together:
         real_logits, fake_logits = judge(torch.cat([real, fake])).chunk(2)
@@ -77,6 +82,9 @@ def discriminate(
         real_logits, fake_logits = judge(real), judge(fake)
     loss = LOSSES[options.loss]
     terms = {"discriminator": loss.discriminator(real_logits, fake_logits, options.smoothing)}
+    if mismatched is not None and matching > 0:
+        against = loss.discriminator(real_logits, mismatched(real), options.smoothing)
+        terms["discriminator"] = torch.lerp(terms["discriminator"], against, matching)
     if phase == "discriminator_r1":
         terms["r1"] = options.r1_gamma * options.r1_every * r1(judge, real)
     if options.gradient_penalty > 0:

@@ -207,3 +207,20 @@ def test_a_wasserstein_critic_must_be_bounded_and_has_no_sign(chosen, complaint)
     """Such options are refused, with what to set."""
     with pytest.raises(ValidationError, match=complaint):
         AdversarialOptions(loss="wasserstein", **chosen)
+
+
+def test_real_images_that_are_mismatched_are_fakes():
+    """Cross-entropy of the logits 1, -2 and 3, a quarter of the fakes' loss being the last's."""
+    found = game.discriminate(
+        AdversarialOptions(),
+        "discriminator",
+        total,
+        REAL,
+        FAKE,
+        rng=rng(),
+        mismatched=lambda images: 3.0 * total(images),
+        matching=0.25,
+    )
+    fakes = 0.75 * math.log1p(math.exp(-2.0)) + 0.25 * math.log1p(math.exp(3.0))
+    expected = math.log1p(math.exp(-1.0)) + fakes
+    assert found.terms["discriminator"].item() == pytest.approx(expected, rel=1e-6)
