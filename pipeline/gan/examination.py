@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.stats import betabinom
 
 from pipeline import seeding
 from pipeline.compute import Machine, autocast
@@ -28,6 +29,7 @@ _FEWEST_NEIGHBOURS = 20
 _MOST_SAMPLES = 64
 _FEWEST_SAMPLES = 32
 _NEAR = 0.05
+_CHANCE = 0.001
 _BATCH = 16
 
 Embed = Callable[[NDArray[np.float32]], NDArray[np.float64]]
@@ -79,9 +81,12 @@ class Examiner:
             `score`: kernel distance to validation rows, the mean over classes where each has
             enough, else of all together; lower is better. `diversity_<label>`: mean distance of
             two samples over that of two training rows. `near_training`: share of samples nearer
-            to training rows than the nearest twentieth of validation rows. `d_train` and
-            `d_validation`: the discriminator's mean probability of being real, where it can be
-            asked.
+            to training rows than the nearest twentieth of validation rows;
+            `near_training_limit`: what it exceeds once in a thousand looks where nothing is
+            copied. Where the discriminator can be asked, `d_train` and `d_validation`: the mean
+            sigmoid of its logits; `d_memory`: how often it takes a training row for more real
+            than a validation row of the class, one half where it learnt none by heart, whatever
+            its logits mean.
         """
         made = [self._sample(family, kind) for kind in self.kinds]
         figures = {
@@ -95,9 +100,9 @@ class Examiner:
             usual, _ = nearest(every[1], every[0])
             own, _ = nearest(np.concatenate(made), every[0])
             figures["near_training"] = float((own < np.quantile(usual, _NEAR)).mean())
+            figures["near_training_limit"] = _near_limit(len(own), len(usual))
         if isinstance(family, Judges) and len(every[1]):
-            figures["d_train"] = self._judged(family, [kind.train for kind in self.kinds])
-            figures["d_validation"] = self._judged(family, [kind.validation for kind in self.kinds])
+            figures |= self._judged(family)
         return figures
 
     @cached_property
@@ -129,14 +134,26 @@ class Examiner:
             pairs = [tuple(np.concatenate(part) for part in zip(*pairs, strict=True))]  # type: ignore[list-item]
         return float(np.mean([kernel_distance(held, own)["kid"] for held, own in pairs]))
 
-    def _judged(self, family: Judges, parts: Sequence[ImageSet]) -> float:
-        """Mean sigmoid of the discriminator's logits on up to 64 rows of each part."""
-        found = []
-        for kind, part in zip(self.kinds, parts, strict=True):
-            if len(part):
-                rows = np.linspace(0, len(part) - 1, min(len(part), _MOST_SAMPLES)).astype(int)
-                found.append(family.judge(self._batch(part.take(rows), kind.label)).sigmoid())
-        return float(torch.cat(found).mean())
+    def _judged(self, family: Judges) -> dict[str, float]:
+        """What the discriminator says of up to 64 training and validation rows of each class."""
+        pairs = [
+            [self._logits(family, rows, kind.label) for rows in (kind.train, kind.validation)]
+            for kind in self.kinds
+            if len(kind.train) and len(kind.validation)
+        ]
+        train, validation = (torch.cat(each).sigmoid() for each in zip(*pairs, strict=True))
+        memory = [_wins(*pair) for pair in pairs]
+        return {
+            "d_train": float(train.mean()),
+            "d_validation": float(validation.mean()),
+            "d_memory": float(np.average(memory, weights=[len(held) for _, held in pairs])),
+        }
+
+    def _logits(self, family: Judges, rows: ImageSet, label: int) -> torch.Tensor:
+        chosen = np.linspace(0, len(rows) - 1, min(len(rows), _MOST_SAMPLES)).astype(int)
+        with autocast(self.machine):
+            logits = family.judge(self._batch(rows.take(chosen), label))
+        return logits.float().cpu()
 
     def _batch(self, rows: ImageSet, label: int) -> Batch:
         device = self.machine.device
@@ -155,3 +172,23 @@ def _spread(features: NDArray[np.float64]) -> float:
     squares = (features**2).sum(1)
     distances = np.sqrt(np.maximum(squares[:, None] + squares - 2.0 * features @ features.T, 0.0))
     return float(distances.sum() / (len(features) * (len(features) - 1)))
+
+
+def _wins(first: torch.Tensor, second: torch.Tensor) -> float:
+    """The share of pairs in which the first is greater, ties counted half."""
+    difference = first[:, None] - second
+    return float(((difference > 0).double() + 0.5 * (difference == 0).double()).mean())
+
+
+def _near_limit(samples: int, rows: int) -> float:
+    """The share of samples below the rows' 5% quantile that chance exceeds once in a thousand.
+
+    The number of independent draws below the k-th smallest of n others is beta-binomial with
+    parameters k and n - k + 1, which counts the chance in both; k is the rank just above the
+    quantile.
+
+    Source: Gumbel and von Schelling 1950, The distribution of the number of exceedances, Annals of
+        Mathematical Statistics 21(2).
+    """
+    rank = int(_NEAR * (rows - 1)) + 2
+    return float(betabinom(samples, rank, rows - rank + 1).isf(_CHANCE) / samples)

@@ -64,7 +64,8 @@ def fit(
         training: The fold's classically augmented training set, for real rows beside samples.
         validation: The fold's validation rows; they choose the step whose weights are kept.
         machine: Device, precision, threads.
-        directory: For half-done work and previews (`<class>-<step>.png`); nobody else may use it.
+        directory: For half-done work and previews (`<class>-<step>.png`, and of the weights that
+            are kept `<class>.png` and `<class>-walk.png`); nobody else may use it.
         report: Hears every step.
 
     Raises:
@@ -108,17 +109,20 @@ def _examiner(
 
 def _previewer(
     plan: Plan, rows: Rows, kinds: Sequence[Kind], machine: Machine, directory: Path
-) -> Callable[[int, Family], None]:
+) -> Callable[[int | None, Family], None]:
     """Make what draws a grid: for each class generated images from fixed seeds, then real ones."""
     seeds = [seeding.derive(plan.seed, "preview", number) for number in range(_PREVIEWED)]
     name = file_name(plan.label)
 
-    def preview(step: int, family: Family) -> None:
+    def preview(step: int | None, family: Family) -> None:
         grid = []
         for kind in kinds:
             grid += previews.made(family, rows.diet, kind.label, seeds, machine)
             grid.append(kind.train.take(np.arange(min(_PREVIEWED, len(kind.train)))).scaled())
-        previews.save_grid(directory / f"{name}-{step:06d}.png", grid)
+        if step is not None:
+            previews.save_grid(directory / f"{name}-{step:06d}.png", grid)
+            return
+        previews.save_grid(directory / f"{name}.png", grid)
         walks = [previews.walk(family, rows.diet, kind.label, seeds, machine) for kind in kinds]
         if drawn := [walk for walk in walks if walk is not None]:
             previews.save_grid(directory / f"{name}-walk.png", drawn)

@@ -15,6 +15,8 @@ from pipeline.gan.family import Report
 from pipeline.gan.monitors.monitor import Monitor
 
 Row = dict[str, float]
+_FORGOTTEN = 10
+_TAKEN, _SKIPPED = "steps taken", "steps skipped"
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class History:
 
     Args:
         rows: See `Monitor` for what they hold.
-        findings: At most one a monitor, and one more after each roll-back.
+        findings: What monitors noticed, in order.
         since: The rows before this one are of weights that were given up; monitors do not see
             them.
     """
@@ -51,9 +53,12 @@ class History:
     _sums: dict[str, Tensor] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
     _peaks: dict[str, float] = field(default_factory=dict)
+    # The number of the last row at which a monitor had something to say.
+    _heard: dict[str, int] = field(default_factory=dict)
 
     def note(self, report: Report, norms: Mapping[str, float]) -> None:
         """Take what one optimiser step found, and the gradient norms by network."""
+        self._count(_TAKEN)
         for name, term in report.terms.items():
             self._add(f"loss_{name}", term)
         for name, norm in norms.items():
@@ -66,35 +71,47 @@ class History:
             right = torch.cat([report.real_logits > 0, report.fake_logits < 0])
             self._add("d_accuracy", right.float().mean())
 
+    def skip(self) -> None:
+        """Take note of an optimiser step that was left out, its gradient not being finite."""
+        self._count(_SKIPPED)
+
     def close_row(self, step: int, examined: Mapping[str, float]) -> Row:
         """End a row at a step and return its figures; what was examined goes into it."""
         means = {name: float(total) / self._counts[name] for name, total in self._sums.items()}
         peaks = {f"gradient_{name}": norm for name, norm in self._peaks.items()}
-        self.rows.append({"step": float(step), **means, **peaks, **examined})
-        self._sums, self._counts, self._peaks = {}, {}, {}
-        return {**means, **peaks, **examined}
+        figures = {**means, **peaks, **examined}
+        if skipped := self._counts.get(_SKIPPED, 0):
+            figures["skipped"] = skipped / (skipped + self._counts.get(_TAKEN, 0))
+        self.rows.append({"step": float(step), **figures})
+        self._forget_half_row()
+        return figures
 
     def ask(self, step: int, monitors: Mapping[str, tuple[Monitor, str]]) -> list[Finding]:
         """Let monitors look at the rows, and return what is new.
+
+        A monitor that goes on about what it said before is not heard again, nor one that comes
+        back to it soon; one that was silent for ten rows, or until after a roll-back, is. What is
+        returned is for the caller to act on, and to add to `findings` with what was done.
 
         Args:
             step: Now.
             monitors: By name the monitor, and what is to be done at its alarm.
         """
-        first = self.rows[self.since]["step"] if self.since < len(self.rows) else float(step)
-        heard = {finding.monitor for finding in self.findings if finding.step >= first}
         found = []
         for name, (monitor, action) in monitors.items():
-            message = None if name in heard else monitor(self.rows[self.since :])
-            if message is not None:
+            message = monitor(self.rows[self.since :])
+            if message is None:
+                continue
+            if name not in self._heard or len(self.rows) - self._heard[name] > _FORGOTTEN:
                 found.append(Finding(step, name, action, message))
-        self.findings += found
+            self._heard[name] = len(self.rows)
         return found
 
     def give_up(self) -> None:
         """Forget the half row and hide the rows so far from the monitors."""
         self.since = len(self.rows)
-        self._sums, self._counts, self._peaks = {}, {}, {}
+        self._heard = {}
+        self._forget_half_row()
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors, and facts fit for JSON, from which `restored` makes an equal history."""
@@ -104,6 +121,7 @@ class History:
             "since": self.since,
             "counts": self._counts,
             "peaks": self._peaks,
+            "heard": self._heard,
         }
         return self._sums, facts
 
@@ -112,12 +130,18 @@ class History:
         """Make again what gave this state."""
         findings = [Finding(**values) for values in facts["findings"]]
         sums, counts, peaks = dict(tensors), facts["counts"], facts["peaks"]
-        return cls(facts["rows"], findings, facts["since"], sums, counts, peaks)
+        return cls(facts["rows"], findings, facts["since"], sums, counts, peaks, facts["heard"])
 
     def _add(self, name: str, value: Tensor) -> None:
         value = value.detach().float()
         self._sums[name] = self._sums[name] + value if name in self._sums else value
+        self._count(name)
+
+    def _count(self, name: str) -> None:
         self._counts[name] = self._counts.get(name, 0) + 1
+
+    def _forget_half_row(self) -> None:
+        self._sums, self._counts, self._peaks = {}, {}, {}
 
 
 def write_rows(path: Path, rows: Sequence[Row]) -> None:

@@ -55,14 +55,16 @@ def state(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def restore(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what `state` gave, in the parameters' memory layout.
+    """Put back a copy of what `state` gave, in the parameters' memory layout.
 
     Elementwise kernels take another path, with other rounding, where layouts differ; equal bits
-    after a resume need equal layouts.
+    after a resume need equal layouts. A parameter that had no state then has none afterwards.
     """
     parameters = optimiser.param_groups[0]["params"]
+    optimiser.state.clear()
     for name, tensor in tensors.items():
         index, key = name.split(".")
         parameter = parameters[int(index)]
-        kept = tensor if tensor.ndim == 0 else torch.empty_like(parameter).copy_(tensor)
+        # A counter goes up in place, so that it must not be the caller's own.
+        kept = tensor.clone() if tensor.ndim == 0 else torch.empty_like(parameter).copy_(tensor)
         optimiser.state[parameter][key] = kept.detach().to(parameter.device)

@@ -1,4 +1,7 @@
-"""Grids of real and generated images, as PNG."""
+"""Grids of real and generated images, as PNG.
+
+Of a volume three slices are shown beside one another, through its middle and across each axis.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from pipeline.gan.sampling import images_of, sample
 
 _GAP = 2
 _SHORTEST_SIDE = 64
+_PAPER = 255
 
 
 def made(
@@ -71,20 +75,19 @@ def save_grid(path: Path, rows: Sequence[NDArray[np.float32]]) -> None:
 
     Args:
         path: A .png file, whose directory is made if absent.
-        rows: Each (n, C, *spatial) in [-1, 1]; a volume is shown by its middle slice along the
-            last axis, and only three channels are shown in colour.
+        rows: Each (n, C, *spatial) in [-1, 1]; only three channels are shown in colour.
     """
     from PIL import Image
 
     lines = [_line(row) for row in rows if len(row)]
     width = max(line.shape[1] for line in lines)
     padded = [
-        np.pad(line, ((0, _GAP), (0, width - line.shape[1]), (0, 0)), constant_values=255)
+        np.pad(line, ((0, _GAP), (0, width - line.shape[1]), (0, 0)), constant_values=_PAPER)
         for line in lines
     ]
     grid = np.concatenate(padded)[:-_GAP]
     picture = Image.fromarray(grid if grid.shape[2] == 3 else grid[:, :, 0])
-    factor = max(1, -(-_SHORTEST_SIDE // min(rows[0].shape[2:4])))
+    factor = max(1, -(-_SHORTEST_SIDE // min(rows[0].shape[2:])))
     size = (picture.width * factor, picture.height * factor)
     path.parent.mkdir(parents=True, exist_ok=True)
     picture.resize(size, Image.Resampling.NEAREST).save(path)
@@ -92,11 +95,28 @@ def save_grid(path: Path, rows: Sequence[NDArray[np.float32]]) -> None:
 
 def _line(row: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Images side by side, (height, width, 1 or 3)."""
-    flat = row if row.ndim == 4 else row[..., row.shape[-1] // 2]
-    flat = flat if flat.shape[1] == 3 else flat[:, :1]
-    grey = np.rint((np.clip(flat, -1.0, 1.0) + 1.0) * 127.5).astype(np.uint8)
-    tiles = [
-        np.pad(tile.transpose(1, 2, 0), ((0, 0), (0, _GAP), (0, 0)), constant_values=255)
-        for tile in grey
+    shown = row if row.shape[1] == 3 else row[:, :1]
+    grey = np.rint((np.clip(shown, -1.0, 1.0) + 1.0) * 127.5).astype(np.uint8)
+    tiles = [_tile(image) for image in grey]
+    return np.concatenate([part for tile in tiles for part in (_blank(tile, _GAP), tile)][1:], 1)
+
+
+def _tile(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """An image, or a volume's three middle slices, as (height, width, C)."""
+    if image.ndim == 3:
+        return image.transpose(1, 2, 0)
+    slices = [
+        image.take(length // 2, axis).transpose(1, 2, 0)
+        for axis, length in reversed([*enumerate(image.shape)][1:])
     ]
-    return np.concatenate(tiles, axis=1)[:, :-_GAP]
+    height = max(len(each) for each in slices)
+    level = [
+        np.pad(each, ((0, height - len(each)), (0, 0), (0, 0)), constant_values=_PAPER)
+        for each in slices
+    ]
+    return np.concatenate([part for each in level for part in (_blank(each, 1), each)][1:], axis=1)
+
+
+def _blank(beside: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
+    """Paper between images."""
+    return np.full((len(beside), width, beside.shape[2]), _PAPER, np.uint8)

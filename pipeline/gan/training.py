@@ -14,14 +14,14 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from pipeline import compute, seeding, tensorfile
+from pipeline import compute, tensorfile
 from pipeline.compute import Machine
 from pipeline.errors import ParameterError
 from pipeline.gan import checkpoints, optimisers
@@ -30,14 +30,19 @@ from pipeline.gan.ema import Average
 from pipeline.gan.family import Family, FollowsSteps, Phase, TrainingOptions
 from pipeline.gan.history import Finding, History, Row
 from pipeline.gan.monitors.monitor import Monitor
+from pipeline.gan.steps import Stepper
+from pipeline.gan.weights import Weights, below, copied, flat
 from pipeline.registry import MONITORS
 
 CHECKPOINT_SECONDS = 15.0
 RECORDS = 50
 PREVIEWS = 4
+LOOKS = 8
 _PATIENCE = 20
 _ROLL_BACKS = 3
 _SLOWER = 0.5
+# Under this monitor's name the loop tells of figures that are not finite, which end in no row.
+_GUARD = "exploding"
 
 
 @dataclass(frozen=True)
@@ -51,8 +56,9 @@ class Session:
         machine: Device, precision and threads.
         directory: Where half-done work is kept; nobody else may use it meanwhile.
         report: Told about every step.
-        preview: Called now and then, and after the last step, with the step and the family as it
-            would be saved. After a resume it may be called for the same step again.
+        preview: Called now and then with the step and the family as it would be saved, and in the
+            end with None and the family as it is kept. After a resume it may be called for the same
+            step again.
         examine: Looks at the family as it would be saved and returns figures for the monitors;
             among them `score`, the lower the better, chooses the weights that are kept. None
             keeps the last ones.
@@ -64,7 +70,7 @@ class Session:
     machine: Machine
     directory: Path
     report: compute.Report
-    preview: Callable[[int, Family], None]
+    preview: Callable[[int | None, Family], None]
     examine: Callable[[Family], Mapping[str, float]] | None = None
 
 
@@ -94,12 +100,15 @@ def train(family: Family, diet: Diet, session: Session) -> Trained:
         session: The rest.
 
     Raises:
-        ParameterError: If the training diverges; the message says when and what to change.
+        ParameterError: If the training diverges again and again, before any weights were good
+            enough to keep; the message says when and what to change.
     """
     training = _Training(family, diet, session)
     training.resume()
     training.run()
-    return training.end()
+    trained = training.end()
+    session.preview(None, trained.family)
+    return trained
 
 
 class _Training:
@@ -107,9 +116,8 @@ class _Training:
 
     def __init__(self, family: Family, diet: Diet, session: Session) -> None:
         machine = session.machine
-        kind = machine.device.split(":")[0]
         self.history = History()
-        self._family, self._diet, self._session = family, diet, session
+        self._family, self._session = family, session
         self._options: TrainingOptions = family.options
         self._networks = family.networks.to(machine.device)
         # PyTorch's own stubs lack this overload.
@@ -119,17 +127,16 @@ class _Training:
         self.averaged: Family = copy.copy(family)
         self.averaged.networks = self._average.networks
         self._optimisers = optimisers.build(self._networks, self._options, session.place)
-        self._scaler = torch.amp.GradScaler(kind, enabled=machine.precision == "fp16")
-        self._batches = seeding.torch_rng(session.seed, session.name, "batches")
-        self._noise = seeding.torch_rng(session.seed, session.name, "noise", device=machine.device)
+        self._weights = Weights(self._networks, self._average, self._optimisers)
+        self._stepper = Stepper(family, diet, self._optimisers, machine, session.seed, session.name)
         self._monitors = _monitors(self._options)
         self._step = 0
         self._skipped = 0
         self._stopped = False
         self._slowness = 1.0
         self._roll_backs = 0
-        # Nothing is known to be good, or best, before the first examination.
-        self._good: dict[str, Tensor] = {}
+        # Until the first look, to roll back is to start anew.
+        self._good, self._good_at = self._weights.copied(), 0
         self._best: dict[str, Tensor] = {}
         self._best_at: tuple[int, float] | None = None
 
@@ -138,16 +145,16 @@ class _Training:
         steps = self._options.steps
         saved_at = time.monotonic()
         previews = _parts(steps, PREVIEWS)
-        examined = _parts(steps, self._options.examinations)
-        recorded = _parts(steps, RECORDS) | previews | examined
+        looks = _parts(steps, self._options.examinations or LOOKS)
+        recorded = _parts(steps, RECORDS) | previews | looks
         while self._step < steps and not self._stopped:
             self._round()
             self._step += 1
             figures = None
-            if self._step in recorded:
-                figures = self._look(examine=self._step in examined)
+            if self._step in recorded and not self._stopped:
+                figures = self._record(look=self._step in looks)
             last = self._step == steps or self._stopped
-            if self._step in previews or last:
+            if self._step in previews:
                 self._session.preview(self._step, self.averaged)
             if last or time.monotonic() - saved_at >= CHECKPOINT_SECONDS:
                 self._save()
@@ -158,7 +165,7 @@ class _Training:
 
     def end(self) -> Trained:
         """Put the chosen weights in place."""
-        step, score = self._step, None
+        step, score = (self._stopped and self._good_at) or self._step, None
         if self._best_at is not None:
             self.averaged.networks.load_state_dict(self._best)
             step, score = self._best_at
@@ -169,12 +176,13 @@ class _Training:
         if not self._checkpoint.exists():
             return
         tensors, facts = tensorfile.load(self._checkpoint, stage="train_gan")
-        self._set_weights(tensors)
-        self.history = History.restored(_below(tensors, "history."), facts["history"])
-        checkpoints.restore_rngs(self._rngs, _below(tensors, "rng."))
-        self._scaler.load_state_dict(facts["scaler"])
-        self._good, self._best = _below(tensors, "good."), _below(tensors, "best.")
+        self._weights.restore(tensors)
+        self.history = History.restored(below(tensors, "history."), facts["history"])
+        checkpoints.restore_rngs(self._stepper.rngs, below(tensors, "rng."))
+        self._stepper.scaler.load_state_dict(facts["scaler"])
+        self._good, self._best = below(tensors, "good."), below(tensors, "best.")
         self._best_at = tuple(facts["best_at"]) if facts["best_at"] else None
+        self._good_at = facts["good_at"]
         self._step, self._skipped = facts["step"], facts["skipped"]
         self._stopped = facts["stopped"]
         self._slowness, self._roll_backs = facts["slowness"], facts["roll_backs"]
@@ -184,15 +192,11 @@ class _Training:
     def _checkpoint(self) -> Path:
         return self._session.directory / "training.safetensors"
 
-    @property
-    def _rngs(self) -> Mapping[str, torch.Generator]:
-        return {"batches": self._batches, "noise": self._noise}
-
     def _save(self) -> None:
         sums, history = self.history.state()
         parts: dict[str, Mapping[str, Tensor]] = {
             "history": sums,
-            "rng": checkpoints.rng_tensors(self._rngs),
+            "rng": checkpoints.rng_tensors(self._stepper.rngs),
             "good": self._good,
             "best": self._best,
         }
@@ -202,60 +206,63 @@ class _Training:
             "stopped": self._stopped,
             "slowness": self._slowness,
             "roll_backs": self._roll_backs,
+            "good_at": self._good_at,
             "best_at": self._best_at,
             "history": history,
-            "scaler": self._scaler.state_dict(),
+            "scaler": self._stepper.scaler.state_dict(),
         }
-        tensorfile.save(self._checkpoint, {**self._weights(), **_flat(parts)}, facts)
+        tensorfile.save(self._checkpoint, {**self._weights.tensors(), **flat(parts)}, facts)
 
-    def _weights(self) -> dict[str, Tensor]:
-        """Networks, their average and the optimisers' states, by name."""
-        parts: dict[str, Mapping[str, Tensor]] = {
-            "networks": self._networks.state_dict(),
-            "averaged": self._average.networks.state_dict(),
-        }
-        for name, optimiser in self._optimisers.items():
-            parts[f"optimiser.{name}"] = optimisers.state(optimiser)
-        return _flat(parts)
-
-    def _set_weights(self, tensors: Mapping[str, Tensor]) -> None:
-        """Put back what `_weights` gave."""
-        self._networks.load_state_dict(_below(tensors, "networks."))
-        self._average.networks.load_state_dict(_below(tensors, "averaged."))
-        for name, optimiser in self._optimisers.items():
-            optimisers.restore(optimiser, _below(tensors, f"optimiser.{name}."))
-
-    def _look(self, *, examine: bool) -> Row:
+    def _record(self, *, look: bool) -> Row:
         """Close a row of the history, let the monitors look, and do what they say."""
         examined: Mapping[str, float] = {}
-        if examine and self._session.examine is not None:
+        if look and self._options.examinations and self._session.examine is not None:
             examined = self._session.examine(self.averaged)
         figures = self.history.close_row(self._step, examined)
-        found = self.history.ask(self._step, self._monitors)
-        actions = {finding.action for finding in found}
-        if "stop" in actions:
-            self._stopped = True
-        elif "roll_back" in actions:
-            self._stopped = not self._roll_back()
-        elif examine or not self._good:
-            self._good = _copied(self._weights())
+        if not self._act(self.history.ask(self._step, self._monitors)):
+            return figures
+        # Steps that were left out may be the first signs of weights that lead nowhere.
+        if look and "skipped" not in figures:
+            self._good, self._good_at = self._weights.copied(), self._step
         score = examined.get("score", math.inf)
-        best = math.inf if self._best_at is None else self._best_at[1]
-        if not actions & {"stop", "roll_back"} and score < best:
-            self._best = _copied(self._average.networks.state_dict())
+        if score < (math.inf if self._best_at is None else self._best_at[1]):
+            self._best = copied(self._average.networks.state_dict())
             self._best_at = self._step, score
         return figures
 
+    def _act(self, findings: Sequence[Finding]) -> bool:
+        """Do what findings ask for, once for all, and keep them with what was done.
+
+        Returns:
+            Whether the weights are fit to go on with, and to keep.
+        """
+        asked = {finding.action for finding in findings} - {"warn"}
+        done = "warn"
+        if asked:
+            done = "roll_back" if asked == {"roll_back"} and self._roll_back() else "stop"
+        if done == "stop":
+            self._stop()
+        self.history.findings += [
+            each if each.action == "warn" else replace(each, action=done) for each in findings
+        ]
+        return done == "warn"
+
     def _roll_back(self) -> bool:
         """Return to the last good weights at a lower rate, unless that was tried often enough."""
-        if not self._good or self._roll_backs == _ROLL_BACKS:
+        if self._roll_backs == _ROLL_BACKS:
             return False
-        self._set_weights(self._good)
+        self._weights.restore(self._good)
         self._roll_backs += 1
         self._slowness *= _SLOWER
         self._skipped = 0
         self.history.give_up()
         return True
+
+    def _stop(self) -> None:
+        """End the training, at the last good weights if there were any."""
+        if self._good_at:
+            self._weights.restore(self._good)
+        self._stopped = True
 
     def _round(self) -> None:
         """The steps of each phase, then one of the average."""
@@ -264,54 +271,39 @@ class _Training:
             optimiser.param_groups[0]["lr"] = self._slowness * rate
         for phase in self._family.phases(self._step):
             for _ in range(phase.repeats):
-                self._minimise(phase)
+                self._step_in(phase)
+                if self._stopped:
+                    return
         self._average.update(self._networks, self._step)
 
-    def _minimise(self, phase: Phase) -> None:
-        """One optimiser step, left out where it would write NaN into the weights."""
-        for name, network in self._networks.items():
-            network.requires_grad_(name in phase.trains)
-        batch = self._diet.draw(self._batches)
-        with compute.autocast(self._session.machine):
-            report = self._family.loss(phase.name, batch, self._noise)
-        total = torch.stack([term.float() for term in report.terms.values()]).sum()
-        torch.autograd.backward(self._scaler.scale(total))
-        norms = self._gradient_norms(phase)
-        finite = all(map(torch.isfinite, [total.detach(), *norms.values()]))
-        for name in phase.trains:
-            # The scaler counts its own overflows, and leaves out the step itself.
-            if finite or self._scaler.is_enabled():
-                self._scaler.step(self._optimisers[name])
-            self._optimisers[name].zero_grad()
-        self._scaler.update()
-        self._skipped = 0 if finite else self._skipped + 1
-        if finite:
-            self.history.note(report, {name: float(norm) for name, norm in norms.items()})
-        elif self._skipped > _PATIENCE:
-            self._recover(phase)
+    def _step_in(self, phase: Phase) -> None:
+        """One optimiser step, and what follows from it."""
+        taken = self._stepper.take(phase)
+        if taken is None:
+            self._leave_out(phase)
+            return
+        self._skipped = 0
+        self.history.note(taken.report, taken.norms)
         if isinstance(self._family, FollowsSteps):
-            self._family.after_step(phase.name, report)
+            self._family.after_step(phase.name, taken.report)
 
-    def _gradient_norms(self, phase: Phase) -> dict[str, Tensor]:
-        """Norms before clipping, by network; clips where the options say so."""
-        norms = {}
-        for name in phase.trains:
-            self._scaler.unscale_(self._optimisers[name])
-            norms[name] = nn.utils.clip_grad_norm_(
-                self._networks[name].parameters(), self._options.clip or float("inf")
-            )
-        return norms
-
-    def _recover(self, phase: Phase) -> None:
-        """Leave weights from which no finite step leads on.
+    def _leave_out(self, phase: Phase) -> None:
+        """Go on after a step that was not taken; after many, leave weights that lead nowhere.
 
         Raises:
-            ParameterError: If there is no way back.
+            ParameterError: If there is neither a way back nor anything to keep.
         """
-        if not self._roll_back():
+        self.history.skip()
+        self._weights.mend()
+        self._skipped += 1
+        if self._skipped <= _PATIENCE:
+            return
+        action = "stop" if self._options.monitors.get(_GUARD) == "stop" else "roll_back"
+        ended = action == "stop" or self._roll_backs == _ROLL_BACKS
+        if ended and not self._good_at and self._best_at is None:
             raise self._diverged(phase)
         message = f"the {phase.name}'s loss or gradient stopped being finite; lower learning_rate"
-        self.history.findings.append(Finding(self._step, "exploding", "roll_back", message))
+        self._act([Finding(self._step, _GUARD, action, message)])
 
     def _diverged(self, phase: Phase) -> ParameterError:
         return ParameterError(
@@ -336,20 +328,3 @@ def _monitors(options: TrainingOptions) -> dict[str, tuple[Monitor, str]]:
 def _parts(steps: int, count: int) -> set[int]:
     """The ends of `count` equal parts of the training; none for none."""
     return {max(1, steps * part // count) for part in range(1, count + 1)}
-
-
-def _copied(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in tensors.items()}
-
-
-def _flat(parts: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """One mapping, with names `<part>.<name>`."""
-    return {f"{part}.{name}": each for part, named in parts.items() for name, each in named.items()}
-
-
-def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {
-        name.removeprefix(prefix): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(prefix)
-    }

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from pipeline.gan import feed as feeding
+from pipeline.gan.family import TrainingOptions
 from pipeline.gan.feed import Feed
 from pipeline.imageset import ImageSet, ImageSetWriter, Meta
 
@@ -30,7 +31,7 @@ def images(tmp_path_factory):
 
 def draw(images, balanced, batch=2000):
     """One big batch."""
-    feed = Feed(images, images.labels, batch=batch, balanced=balanced, device="cpu")
+    feed = Feed(images, images.labels, TrainingOptions(batch=batch, balanced=balanced), "cpu")
     return feed.draw(torch.Generator().manual_seed(0))
 
 
@@ -70,9 +71,8 @@ def test_mirrors_each_axis_by_its_own_coin(tmp_path):
     with ImageSetWriter(tmp_path, meta, capacity=1, shape=(1, 8, 8), dtype=np.float32) as writer:
         writer.add(image, image_id="i", label="a", patient_id="p", origin="real")
     labels = np.zeros(1, np.int64)
-    feed = Feed(
-        ImageSet.open(tmp_path), labels, batch=400, balanced=False, mirror=True, device="cpu"
-    )
+    options = TrainingOptions(batch=400, balanced=False, mirror=True)
+    feed = Feed(ImageSet.open(tmp_path), labels, options, "cpu")
     drawn = feed.draw(torch.Generator().manual_seed(0)).images
     for corner in (drawn[:, 0, x, y] for x in (0, -1) for y in (0, -1)):
         assert corner.sum().item() == pytest.approx(100, abs=43)
