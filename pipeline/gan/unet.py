@@ -25,7 +25,7 @@ from pipeline.gan.layers import (
     Pyramid,
     downs,
     spectrally_normalised,
-    ups,
+    up,
     widths,
 )
 
@@ -46,7 +46,7 @@ class UNetOptions(AdversarialOptions):
         embedding: Numbers that a class is told by.
     """
 
-    ngf: Count = 16
+    ngf: Count = 12
     ndf: Count = 32
     widest: Count = 128
     latent: Count = 64
@@ -82,10 +82,14 @@ class UNet(nn.Module):
         self.stem = conv(seen + options.noise, channels[-1], 3, 1, 1)
         self.downs = downs(dims, channels[::-1], strides[::-1])
         self.start = nn.Linear(told, channels[0] * math.prod(self.pyramid.base))
-        self.ups = ups(dims, channels, strides)
-        self.merges = nn.ModuleList(conv(2 * width, width, 3, 1, 1) for width in channels[1:])
-        self.norms = nn.ModuleList(_ToldNorm(width, told) for width in channels)
-        self.images = nn.ModuleList(conv(width, made, 3, 1, 1) for width in channels)
+        # From the second level on, features come with those that the way down left there.
+        merged = [channels[0], *(2 * width for width in channels[1:])]
+        self.ups = nn.ModuleList(
+            up(dims, before, after, stride)
+            for before, after, stride in zip(merged, channels[1:], strides, strict=False)
+        )
+        self.norms = nn.ModuleList(_ToldNorm(width, told) for width in merged)
+        self.images = nn.ModuleList(conv(width, made, 3, 1, 1) for width in merged)
 
     @property
     def length(self) -> int:
@@ -111,8 +115,7 @@ class UNet(nn.Module):
         total: Tensor = self.images[0](features)
         for level, stride in enumerate(self.pyramid.strides):
             features = torch.cat([self.ups[level](features), found.pop()], dim=1)
-            features = self.norms[level + 1](self.merges[level](features), told)
-            features = leaky_relu(features, _SLOPE)
+            features = leaky_relu(self.norms[level + 1](features, told), _SLOPE)
             factors = tuple(map(float, stride))
             enlarged = interpolate(total, scale_factor=factors, mode=self._enlarge)
             total = enlarged + self.images[level + 1](features)
@@ -203,7 +206,9 @@ class _ToldNorm(nn.Module):
 
     def __init__(self, channels: int, told: int) -> None:
         super().__init__()
-        self.norm = nn.GroupNorm(max(1, channels // _GROUP), channels, affine=False)
+        self.norm = nn.GroupNorm(
+            math.gcd(channels, max(1, channels // _GROUP)), channels, affine=False
+        )
         self.tell = nn.Linear(told, 2 * channels)
         nn.init.zeros_(self.tell.weight)
         nn.init.zeros_(self.tell.bias)
