@@ -22,7 +22,7 @@ def r1(critic: Critic, real: Tensor) -> Tensor:
     mean strength at gamma.
 
     Args:
-        critic: Maps images (N, C, *spatial) to logits (N,).
+        critic: Maps images (N, C, *spatial) to logits (N,), or (N, patches) whose mean counts.
         real: Real images, (N, C, *spatial), in [-1, 1].
 
     Source: Mescheder et al. 2018, arXiv:1801.04406, equation 9; lazy: Karras et al. 2020,
@@ -81,5 +81,7 @@ def _squared_norms(critic: Critic, images: Tensor) -> Tensor:
     """Squared L2 norm of each image's gradient, (N,)."""
     with torch.autocast(images.device.type, enabled=False):
         images = images.detach().float().requires_grad_()
-        (gradient,) = torch.autograd.grad(critic(images).sum(), images, create_graph=True)
+        # A critic of patches counts as one whose logit is their mean, however many there are.
+        total = critic(images).reshape(len(images), -1).mean(1).sum()
+        (gradient,) = torch.autograd.grad(total, images, create_graph=True)
         return gradient.square().flatten(1).sum(1)

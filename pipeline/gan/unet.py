@@ -79,6 +79,8 @@ class UNet(nn.Module):
         channels = widths(len(strides) + 1, options.ngf, options.widest)
         told = options.latent + options.embedding
         self.embedding = nn.Embedding(shape.classes, options.embedding)
+        # Noise comes in as far as it is of use (Karras et al. 2019, section 3.2).
+        self.strength = nn.Parameter(torch.zeros(options.noise, *[1] * dims))
         self.stem = conv(seen + options.noise, channels[-1], 3, 1, 1)
         self.downs = downs(dims, channels[::-1], strides[::-1])
         self.start = nn.Linear(told, channels[0] * math.prod(self.pyramid.base))
@@ -106,7 +108,7 @@ class UNet(nn.Module):
         """
         whole, texture = drawn[:, : self._latent], drawn[:, self._latent :]
         told = torch.cat([whole, self.embedding(labels)], dim=1)
-        maps = texture.reshape(len(drawn), self._noise, *self._size)
+        maps = self.strength * texture.reshape(len(drawn), self._noise, *self._size)
         found = [leaky_relu(self.stem(self.pyramid.pad(torch.cat([seen, maps], dim=1))), _SLOPE)]
         for step in self.downs:
             found.append(leaky_relu(step(found[-1]), _SLOPE))

@@ -32,6 +32,12 @@ def test_r1_of_a_quadratic_critic():
     assert found.item() == pytest.approx(0.5 * real.square().flatten(1).sum(1).mean().item())
 
 
+def test_r1_of_patches_is_that_of_their_mean():
+    """Four patches of one logit each count as that one logit, not as four."""
+    patches = r1(lambda x: linear(x)[:, None].repeat(1, 4), images(7))
+    assert patches.item() == pytest.approx(12.5, rel=1e-6)
+
+
 def test_r1_reaches_the_critics_weights():
     """The penalty can be minimised: d/dw of (3w)^2 / 2 + (4w)^2 / 2 at w = 1 is 25."""
     weight = torch.ones((), requires_grad=True)

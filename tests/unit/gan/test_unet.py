@@ -40,7 +40,7 @@ def test_an_image_is_drawn_from_the_whole_and_maps_of_texture():
 def test_what_is_drawn_what_is_seen_and_the_class_all_matter():
     """Each of them alone changes the image."""
     network = unet()
-    # Told to the norms by zeros at first, from which training moves them.
+    network.strength.fill_(1.0)
     drawn = draw_each(network, UNetOptions(**SMALL), generators(1))
     seen, labels = torch.zeros(1, 1, 16, 16), torch.tensor([0])
     usual = network(seen, labels, drawn)
@@ -56,6 +56,16 @@ def test_what_is_drawn_what_is_seen_and_the_class_all_matter():
         assert not torch.allclose(other, usual, atol=1e-4)
 
 
+def test_noise_is_off_at_first():
+    """A generator starts from smooth images, and learns how much texture to make of noise."""
+    network = unet()
+    drawn = torch.zeros(1, network.length, requires_grad=True)
+    made = network(torch.zeros(1, 1, 16, 16), torch.tensor([0]), drawn)
+    (gradient,) = torch.autograd.grad(made.sum(), drawn)
+    assert gradient[:, :5].any()
+    assert not gradient[:, 5:].any()
+
+
 def test_texture_is_fine():
     """A map of noise changed at one pixel leaves pixels beyond the coarsest grid's reach alone.
 
@@ -64,6 +74,7 @@ def test_texture_is_fine():
     network = unet((64, 64), noise=1)
     for norm in network.norms:
         norm.norm = torch.nn.Identity()
+    torch.nn.init.ones_(network.strength)
     drawn = torch.zeros(1, network.length, requires_grad=True)
     made = network(torch.zeros(1, 1, 64, 64), torch.tensor([0]), drawn)
     (gradient,) = torch.autograd.grad(made[0, 0, 32, 32], drawn)
