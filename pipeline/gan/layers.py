@@ -13,8 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
+from torch.nn.utils import parametrize
 
 from pipeline.errors import ParameterError
 
@@ -134,3 +136,60 @@ def spectrally_normalised(network: nn.Module) -> None:
     for layer in list(network.modules()):
         if isinstance(layer, nn.modules.conv._ConvNd | nn.Linear):
             nn.utils.parametrizations.spectral_norm(layer)
+
+
+def equalised(network: nn.Module, gain: float = math.sqrt(2.0)) -> None:
+    """Keep the weights of all convolutions and linear layers at unit size; scale them in use.
+
+    In place; weights are drawn anew and biases put to zero. Adam's steps are as large whatever a
+    weight's size, so that now all layers learn equally fast.
+
+    Args:
+        network: With layers that nothing has been done to.
+        gain: Of the mean square from input to output; the root of two makes up for a ReLU.
+
+    Source: Karras et al. 2018, arXiv:1710.10196, section 4.1.
+    """
+    for layer in list(network.modules()):
+        if isinstance(layer, nn.modules.conv._ConvNd | nn.Linear):
+            met = layer.weight[0].numel()
+            if isinstance(layer, nn.modules.conv._ConvTransposeNd):
+                # Every output pixel meets only its share of a growing kernel.
+                met = layer.weight[:, 0].numel() // math.prod(layer.stride)
+            nn.init.normal_(layer.weight)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+            parametrize.register_parametrization(layer, "weight", _Scaled(gain / math.sqrt(met)))
+
+
+class _Scaled(nn.Module):
+    """A weight times a constant."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self._factor = factor
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return self._factor * weight
+
+
+def with_spread(features: Tensor, size: int) -> Tensor:
+    """Append a channel that tells how far the images of a minibatch differ.
+
+    It is the root of their features' mean variance; the mean of roots, as in the paper, has no
+    bounded second derivative where a feature is dead, which R1 needs.
+
+    Args:
+        features: (k N, C, *spatial), k minibatches below one another; spatial may be empty.
+        size: N.
+
+    Returns:
+        (k N, C + 1, *spatial).
+
+    Source: Karras et al. 2018, arXiv:1710.10196, section 3.
+    """
+    parts = features.reshape(-1, size, *features.shape[1:])
+    variance = parts.var(1, correction=0).flatten(1).mean(1)
+    spread = (variance + 1e-8).sqrt().repeat_interleave(size)
+    column = spread.reshape(-1, *[1] * (features.ndim - 1))
+    return torch.cat([features, column.expand(-1, 1, *features.shape[2:])], dim=1)

@@ -23,32 +23,21 @@ augmentation: Zhao et al. 2020, arXiv:2006.10738.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
 from pydantic import model_validator
 from torch import Generator, Tensor, nn
-from torch.nn.functional import interpolate, leaky_relu
 
 from pipeline.config import Count, NotNegative, Positive
 from pipeline.gan import game, latents
 from pipeline.gan.adversarial import AdversarialOptions
+from pipeline.gan.bodies import DiscriminatorBody, GeneratorBody
 from pipeline.gan.family import Batch, Decay, Phase, Report, Sampled, Shape, TrainingOptions
-from pipeline.gan.layers import (
-    CONVOLUTIONS,
-    Pyramid,
-    downs,
-    spectrally_normalised,
-    ups,
-    widths,
-)
+from pipeline.gan.layers import spectrally_normalised
 from pipeline.gan.losses import LossName
 from pipeline.gan.view import View
-
-_SLOPE = 0.2
-_GROUP = 8
 
 
 class WganGpOptions(AdversarialOptions):
@@ -151,64 +140,33 @@ class WganGp:
 
 
 class _Generator(nn.Module):
-    """(N, latent) and (N,) class indices -> (N, C, *spatial) in [-1, 1].
-
-    Residual as in the paper: what a level makes is added to its input enlarged.
-    """
+    """(N, latent) and (N,) class indices -> (N, C, *spatial) in [-1, 1]."""
 
     def __init__(self, shape: Shape, options: WganGpOptions) -> None:
         super().__init__()
-        self.pyramid = Pyramid.of(shape.size)
-        self._enlarge = "bilinear" if shape.spatial_dims == 2 else "trilinear"
-        dims, strides = shape.spatial_dims, self.pyramid.strides
-        channels = widths(len(strides) + 1, options.ngf, options.widest)
         told = options.latent + options.embedding
         self.embedding = nn.Embedding(shape.classes, options.embedding)
-        self.start = nn.Linear(told, channels[0] * math.prod(self.pyramid.base))
-        # Normalised within an image, so that the averaged weights need no statistics of a batch.
-        self.norms = nn.ModuleList(
-            nn.GroupNorm(max(1, width // _GROUP), width) for width in channels
-        )
-        self.ups = ups(dims, channels, strides)
-        self.image = CONVOLUTIONS[dims](channels[-1], shape.channels, 3, padding=1)
+        self.body = GeneratorBody(shape, told, finest=options.ngf, widest=options.widest)
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
-        told = torch.cat([latents, self.embedding(labels)], dim=1)
-        features = self.start(told).unflatten(1, (-1, *self.pyramid.base))
-        for norm, step, stride in zip(self.norms[:-1], self.ups, self.pyramid.strides, strict=True):
-            made = step(leaky_relu(norm(features), _SLOPE))
-            factors = tuple(map(float, stride))
-            kept = interpolate(
-                features[:, : made.shape[1]], scale_factor=factors, mode=self._enlarge
-            )
-            features = made + kept
-        images = self.image(leaky_relu(self.norms[-1](features), _SLOPE))
-        return self.pyramid.crop(torch.tanh(images))
+        images: Tensor = self.body(torch.cat([latents, self.embedding(labels)], dim=1))
+        return images
 
 
 class _Critic(nn.Module):
-    """(N, C, *spatial) and (N,) class indices -> (N,): unconditional part + projection."""
+    """(N, C, *spatial) and (N,) class indices -> (N,): a part for all and one for the class."""
 
     def __init__(self, shape: Shape, options: WganGpOptions) -> None:
         super().__init__()
-        self.pyramid = Pyramid.of(shape.size)
-        dims, strides = shape.spatial_dims, self.pyramid.strides[::-1]
-        channels = widths(len(strides), options.ndf, options.widest)[::-1]
-        self.downs = downs(dims, [shape.channels, *channels], strides)
+        self.body = DiscriminatorBody(shape, finest=options.ndf, widest=options.widest)
         # Without a bias: a constant cancels out of every difference.
-        self.whole = nn.Linear(channels[-1] * math.prod(self.pyramid.base), 1, bias=False)
-        self.projection = nn.Embedding(shape.classes, channels[-1])
+        self.whole = nn.Linear(self.body.features, 1, bias=False)
+        self.projection = nn.Embedding(shape.classes, self.body.features)
         nn.init.zeros_(self.projection.weight)
         if options.spectral_norm:
             spectrally_normalised(self)
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
-        found = self.pyramid.pad(images)
-        for step in self.downs:
-            found = leaky_relu(step(found), _SLOPE)
-        places = found.flatten(2)
-        # The sum over places grows with their number; its root keeps the two parts of one size.
-        summed = places.sum(2) / math.sqrt(places.shape[2])
-        projected = (self.projection(labels) * summed).sum(1)
-        logits: Tensor = self.whole(places.flatten(1)).squeeze(1) + projected
+        found = self.body(images)
+        logits: Tensor = self.whole(found).squeeze(1) + (self.projection(labels) * found).sum(1)
         return logits

@@ -6,7 +6,15 @@ import pytest
 import torch
 
 from pipeline.errors import ParameterError
-from pipeline.gan.layers import Pyramid, down, spectrally_normalised, up, widths
+from pipeline.gan.layers import (
+    Pyramid,
+    down,
+    equalised,
+    spectrally_normalised,
+    up,
+    widths,
+    with_spread,
+)
 
 
 @pytest.mark.parametrize(
@@ -87,3 +95,55 @@ def test_spectral_norm_brings_the_largest_singular_value_to_one():
     # It is a division and nothing else.
     ratio = before / network[2].weight.detach()
     assert ratio.std().item() < 1e-5 * ratio.mean().item()
+
+
+@pytest.mark.parametrize(
+    ("layer", "met"),
+    [
+        (torch.nn.Linear(7, 5), 7),
+        (torch.nn.Conv2d(3, 6, 4, 2, 1), 3 * 16),
+        (torch.nn.Conv3d(2, 6, 3), 2 * 27),
+        (torch.nn.ConvTranspose2d(3, 6, 4, 2, 1), 3 * 4),
+        (torch.nn.ConvTranspose3d(3, 6, (3, 4, 4), (1, 2, 2), 1), 3 * 12),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_equalised_weights_are_scaled_by_the_numbers_that_an_output_meets(layer, met):
+    """In use a weight is a stored one of unit size times gain over the root of that count."""
+    equalised(layer, gain=3.0)
+    stored = layer.parametrizations.weight.original
+    assert torch.allclose(layer.weight, stored * 3.0 / met**0.5)
+    assert layer.bias.abs().max() == 0
+
+
+def test_equalised_layers_keep_the_size_of_what_passes():
+    """Ten layers without a nonlinearity, and the mean square is still of the order of one.
+
+    Each layer's is off by about the root of 2 / 256, ten of them by 0.28; 4 times that is the bound
+    on its logarithm.
+    """
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(*[torch.nn.Linear(256, 256) for _ in range(10)])
+    equalised(network, gain=1.0)
+    with torch.no_grad():
+        size = network(torch.randn(64, 256)).square().mean()
+    assert abs(size.log().item()) < 4 * 0.28
+
+
+def test_spread_is_told_of_each_minibatch():
+    """Of (0, 2) and (1, 3) in the one, features vary by 1 and 1; of equal images by nothing."""
+    features = torch.tensor([[0.0, 1.0], [2.0, 3.0], [5.0, 5.0], [5.0, 5.0]])
+    told = with_spread(features, 2)
+    assert torch.equal(told[:, :2], features)
+    assert told[:, 2].tolist() == pytest.approx([1.0, 1.0, 1e-4, 1e-4])
+    volumes = features.reshape(4, 2, 1, 1, 1).expand(4, 2, 2, 2, 2)
+    assert with_spread(volumes, 2)[:, 2].flatten(1).tolist() == [
+        pytest.approx([size] * 8) for size in (1.0, 1.0, 1e-4, 1e-4)
+    ]
+
+
+def test_spread_has_a_gradient_where_all_images_are_equal():
+    """The root of the mean variance is smooth there."""
+    features = torch.ones(4, 3, requires_grad=True)
+    with_spread(features, 4)[:, 3].sum().backward()
+    assert torch.isfinite(features.grad).all()

@@ -1,0 +1,326 @@
+"""A GAN that grows: small images first, then one doubling after another.
+
+Shapes are learnt where a step costs next to nothing, and every finer level then only has to learn
+what it adds. A new level is faded in: its image is mixed with the enlarged one of the level
+before, and real images are blurred alike, so that neither player is upset. How far a training has
+grown is a function of its round alone. Until it is fully grown, samples are enlarged to full size.
+
+One model makes all classes, told to both networks, the discriminator by projection. The defaults
+differ from the paper where there are a few hundred images and two minutes of a CPU:
+
+- growth starts at about 8 pixels (4 in the paper) and ends with half of the training, the other
+  half being spent at full resolution; one convolution a level instead of two, fused with the
+  resizing, and an eighth of the channels;
+- the non-saturating loss with the R1 penalty instead of Wasserstein's with the gradient penalty,
+  and a discriminator that sees everything shifted at random: few images need both (`loss:
+  wasserstein` with `gradient_penalty: 10` is the paper's way);
+- an average of the weights over a few hundred steps;
+- latents as they are drawn, not brought to unit length, so that truncation has something to act on.
+
+Sources: Karras et al. 2018, arXiv:1710.10196 (section 2: growing; 3: minibatch standard
+deviation; 4.1: equalised learning rate; 4.2: pixel normalisation); R1: Mescheder et al. 2018,
+arXiv:1801.04406; projection: Miyato and Koyama 2018, arXiv:1802.05637; differentiable
+augmentation: Zhao et al. 2020, arXiv:2006.10738.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Generator, Tensor, nn
+from torch.nn.functional import avg_pool2d, avg_pool3d, interpolate, leaky_relu
+
+from pipeline.config import Count, NotNegative, Positive
+from pipeline.gan import game, latents
+from pipeline.gan.adversarial import AdversarialOptions
+from pipeline.gan.family import Batch, Decay, Phase, Report, Sampled, Shape, TrainingOptions
+from pipeline.gan.layers import (
+    CONVOLUTIONS,
+    Pyramid,
+    downs,
+    equalised,
+    spectrally_normalised,
+    ups,
+    widths,
+    with_spread,
+)
+from pipeline.gan.view import View
+
+_SLOPE = 0.2
+_POOL = {2: avg_pool2d, 3: avg_pool3d}
+
+
+class ProgressiveOptions(AdversarialOptions):
+    """What can be chosen; see `AdversarialOptions` for the rest.
+
+    Attributes:
+        coarsest: Pixels along the longest axis, about, at which a training starts.
+        growing: Share of the training by which images have their full size.
+        ngf: Channels of the generator's finest level; they double at each coarser one.
+        ndf: The same of the discriminator.
+        widest: The most channels of any level.
+        latent: Numbers that an image is made from, beside its class.
+        embedding: Numbers that a class is told by.
+    """
+
+    steps: Count = 2000
+    batch: Count = 16
+    copies: bool = False
+    mirror: bool = True
+    learning_rate: Positive = 3e-3
+    learning_rates: Mapping[str, Positive] = {}
+    betas: tuple[Decay, Decay] = (0.0, 0.99)
+    r1_gamma: NotNegative = 0.1
+    coarsest: Literal[4, 8] = 8
+    growing: float = Field(default=0.5, ge=0.0, lt=1.0)
+    ngf: Count = 32
+    ndf: Count = 32
+    widest: Count = 128
+    latent: Count = 64
+    embedding: Count = 16
+
+
+class Progressive:
+    """The family; see the module."""
+
+    Options: ClassVar[type[TrainingOptions]] = ProgressiveOptions
+    conditional: ClassVar[bool] = True
+    batches: ClassVar[str] = "labelled"
+    makes_masks: ClassVar[bool] = False
+
+    def __init__(self, shape: Shape, options: ProgressiveOptions) -> None:
+        """Build the networks, all levels of them."""
+        self.options = options
+        ladder = _Ladder(Pyramid.of(shape.size), options.coarsest)
+        self.networks = nn.ModuleDict(
+            {
+                "generator": _Generator(shape, ladder, options),
+                "discriminator": _Discriminator(shape, ladder, options),
+                "view": View(options),
+                "growth": _Growth(ladder, options),
+            }
+        )
+
+    def phases(self, step: int) -> Sequence[Phase]:
+        """Steps of both players, at the growth of this round."""
+        self._growth.round.fill_(step)
+        return game.phases(self.options, step)
+
+    def loss(self, phase: str, batch: Batch, rng: Generator) -> Report:
+        """What the player minimises whose phase it is."""
+        assert batch.images is not None
+        labels, grown = batch.labels, self._growth()
+
+        def judge(images: Tensor) -> Tensor:
+            seen = self.networks["view"](images, rng)
+            logits: Tensor = self.networks["discriminator"](seen, labels, grown)
+            return logits
+
+        if phase == "generator":
+            return game.generate(self.options, judge(self._generate(labels, grown, rng)))
+        with torch.no_grad():
+            fake = self._generate(labels, grown, rng)
+        real = self._growth.ladder.blurred(batch.images, grown)
+        return game.discriminate(self.options, phase, judge, real, fake, rng=rng)
+
+    def after_step(self, phase: str, report: Report) -> None:
+        """Clip the discriminator, adapt its view."""
+        game.after_step(self.options, phase, report, self.networks)
+
+    def sample(self, given: Batch, rngs: Sequence[Generator]) -> Sampled:
+        """Generate N images, image i from generator i alone."""
+        return self.decode(self.latents(rngs), given)
+
+    def latents(self, rngs: Sequence[Generator]) -> Tensor:
+        """Draw (N, latent), row i from generator i."""
+        return latents.normal(self.options.latent, rngs, truncation=self.options.truncation)
+
+    def decode(self, latents: Tensor, given: Batch) -> Sampled:
+        """Generate an image of the given class from each latent."""
+        return Sampled(self.networks["generator"](latents, given.labels, self._growth()))
+
+    def judge(self, batch: Batch) -> Tensor:
+        """The discriminator's logits (N,) for images as it knows them by now."""
+        assert batch.images is not None
+        grown = self._growth()
+        seen = self._growth.ladder.blurred(batch.images, grown)
+        logits: Tensor = self.networks["discriminator"](seen, batch.labels, grown)
+        return logits
+
+    @property
+    def _growth(self) -> _Growth:
+        growth = self.networks["growth"]
+        assert isinstance(growth, _Growth)
+        return growth
+
+    def _generate(self, labels: Tensor, grown: float, rng: Generator) -> Tensor:
+        shape = (len(labels), self.options.latent)
+        drawn = torch.randn(shape, generator=rng, device=labels.device)
+        images: Tensor = self.networks["generator"](drawn, labels, grown)
+        return images
+
+
+class _Ladder:
+    """The levels of a pyramid, 0 the coarsest, and which of them have an image of their own.
+
+    A growth is a number between `first` and `top`; between two levels, the finer one is faded in.
+    """
+
+    def __init__(self, pyramid: Pyramid, coarsest: int) -> None:
+        self.pyramid = pyramid
+        self.top = len(pyramid.strides)
+        self.first = min(int(coarsest == 8), self.top)
+        self._pool = _POOL[len(pyramid.size)]
+
+    def factors(self, level: int) -> tuple[int, ...]:
+        """By how much each axis of a level must grow to full size."""
+        strides = self.pyramid.strides[level:]
+        return tuple(math.prod(axis) for axis in zip(*strides, strict=True)) or (1,) * len(
+            self.pyramid.size
+        )
+
+    def shrunk(self, images: Tensor, level: int) -> Tensor:
+        """(N, C, *padded) -> the size of a level, each pixel the mean of those that it covers."""
+        return images if level == self.top else self._pool(images, self.factors(level))
+
+    def enlarged(self, images: Tensor, level: int) -> Tensor:
+        """The size of a level -> (N, C, *padded), each pixel a block."""
+        return _enlarged(images, self.factors(level))
+
+    def blurred(self, images: Tensor, grown: float) -> Tensor:
+        """Real images (N, C, *size) as a generator of that growth could make them."""
+        level = math.floor(grown)
+        if level == self.top:
+            return images
+        padded = self.pyramid.pad(images)
+        seen = self.enlarged(self.shrunk(padded, level), level)
+        if grown > level:
+            finer = self.enlarged(self.shrunk(padded, level + 1), level + 1)
+            seen = torch.lerp(seen, finer, grown - level)
+        return self.pyramid.crop(seen)
+
+
+class _Growth(nn.Module):
+    """How far a training has grown; the round lies in a buffer, to be saved with the weights.
+
+    The round is an integer: an average of weights copies it instead of averaging it.
+    """
+
+    round: Tensor
+
+    def __init__(self, ladder: _Ladder, options: ProgressiveOptions) -> None:
+        super().__init__()
+        self.ladder = ladder
+        self._rounds = options.growing * options.steps
+        self.register_buffer("round", torch.tensor(0))
+
+    def forward(self) -> float:
+        """The growth: each level is trained for as many rounds as the next is then faded in."""
+        first, top = self.ladder.first, self.ladder.top
+        if self._rounds == 0.0:
+            return float(top)
+        level, part = divmod(float(self.round) / self._rounds * (top - first), 1.0)
+        return min(float(top), first + level + max(0.0, 2.0 * part - 1.0))
+
+
+class _Generator(nn.Module):
+    """(N, latent), (N,) class indices and a growth -> (N, C, *spatial) in [-1, 1]."""
+
+    def __init__(self, shape: Shape, ladder: _Ladder, options: ProgressiveOptions) -> None:
+        super().__init__()
+        self._ladder = ladder
+        pyramid, dims = ladder.pyramid, shape.spatial_dims
+        channels = widths(ladder.top + 1, options.ngf, options.widest)
+        told = options.latent + options.embedding
+        self.embedding = nn.Embedding(shape.classes, options.embedding)
+        self.start = nn.Linear(told, channels[0] * math.prod(pyramid.base))
+        self.ups = ups(dims, channels, pyramid.strides)
+        self.images = nn.ModuleList(
+            CONVOLUTIONS[dims](width, shape.channels, 1) for width in channels[ladder.first :]
+        )
+        equalised(self.start)
+        equalised(self.ups)
+        equalised(self.images, gain=1.0)
+
+    def forward(self, latents: Tensor, labels: Tensor, grown: float) -> Tensor:
+        ladder, level = self._ladder, math.floor(grown)
+        told = torch.cat([latents, self.embedding(labels)], dim=1)
+        features = self.start(told).unflatten(1, (-1, *ladder.pyramid.base))
+        features = _activated(features)
+        for step in self.ups[:level]:
+            features = _activated(step(features))
+        image = self.images[level - ladder.first](features)
+        if grown > level:
+            finer = self.images[level + 1 - ladder.first](_activated(self.ups[level](features)))
+            image = _enlarged(image, ladder.pyramid.strides[level])
+            image, level = torch.lerp(image, finer, grown - level), level + 1
+        return ladder.pyramid.crop(ladder.enlarged(torch.tanh(image), level))
+
+
+class _Discriminator(nn.Module):
+    """Images (k N, C, *spatial), the class indices (N,) of each N, and a growth -> (k N,) logits.
+
+    It also sees how much the N images of a minibatch differ from one another.
+    """
+
+    def __init__(self, shape: Shape, ladder: _Ladder, options: ProgressiveOptions) -> None:
+        super().__init__()
+        self._ladder = ladder
+        pyramid, dims = ladder.pyramid, shape.spatial_dims
+        channels = widths(ladder.top + 1, options.ndf, options.widest)
+        # From coarse to fine, as everything that is counted by level.
+        self.images = nn.ModuleList(
+            CONVOLUTIONS[dims](shape.channels, width, 1) for width in channels[ladder.first :]
+        )
+        self.downs = downs(dims, channels[::-1], pyramid.strides[::-1])[::-1]
+        self.dense = nn.Linear(channels[0] * math.prod(pyramid.base) + 1, channels[0])
+        self.whole = nn.Linear(channels[0], 1)
+        self.projection = nn.Embedding(shape.classes, channels[0])
+        nn.init.zeros_(self.projection.weight)
+        for part in (self.images, self.downs, self.dense):
+            equalised(part)
+        equalised(self.whole, gain=1.0)
+        if options.spectral_norm:
+            spectrally_normalised(self)
+
+    def forward(self, images: Tensor, labels: Tensor, grown: float) -> Tensor:
+        found = self._coarse(images, grown)
+        found = with_spread(found.flatten(1), len(labels))
+        found = leaky_relu(self.dense(found), _SLOPE)
+        told = self.projection(labels.repeat(len(images) // len(labels)))
+        logits: Tensor = self.whole(found).squeeze(1) + (told * found).sum(1)
+        return logits
+
+    def _coarse(self, images: Tensor, grown: float) -> Tensor:
+        """Features on the coarsest grid."""
+        ladder, level = self._ladder, math.floor(grown)
+        padded = ladder.pyramid.pad(images)
+        found = self._read(ladder.shrunk(padded, level), level)
+        if grown > level:
+            finer = self._read(ladder.shrunk(padded, level + 1), level + 1)
+            finer = leaky_relu(self.downs[level](finer), _SLOPE)
+            found = torch.lerp(found, finer, grown - level)
+        for step in reversed(self.downs[:level]):
+            found = leaky_relu(step(found), _SLOPE)
+        return found
+
+    def _read(self, images: Tensor, level: int) -> Tensor:
+        """Features of images of a level's size."""
+        return leaky_relu(self.images[level - self._ladder.first](images), _SLOPE)
+
+
+def _activated(features: Tensor) -> Tensor:
+    """LeakyReLU, then unit size at each pixel: equation 2 of the paper (section 4.2)."""
+    features = leaky_relu(features, _SLOPE)
+    return features * torch.rsqrt(features.square().mean(1, keepdim=True) + 1e-8)
+
+
+def _enlarged(images: Tensor, factors: Sequence[int]) -> Tensor:
+    """Each pixel a block."""
+    if max(factors) == 1:
+        return images
+    return interpolate(images, scale_factor=tuple(map(float, factors)), mode="nearest")
