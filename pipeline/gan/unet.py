@@ -125,7 +125,9 @@ class UNet(nn.Module):
 
 
 class Judging(nn.Module):
-    """Levels of a discriminator, and its unconditional and projected logits.
+    """Levels of a discriminator, and its logits of patches, of the whole, or of both.
+
+    The class is told by projection, on the whole.
 
     Args:
         channels: Of what it sees.
@@ -134,8 +136,8 @@ class Judging(nn.Module):
         options: Sizes of the networks.
         levels: How often it halves the image before it judges; None for down to about four
             pixels.
-        whole: Judge the coarsest grid as a whole, one logit an image, instead of each of its
-            places, one logit a patch.
+        patches: Judge each place of the coarsest grid.
+        whole: Judge all places together, each by weights of its own.
     """
 
     def __init__(
@@ -146,7 +148,8 @@ class Judging(nn.Module):
         options: UNetOptions,
         *,
         levels: int | None = None,
-        whole: bool,
+        patches: bool = False,
+        whole: bool = True,
     ) -> None:
         super().__init__()
         self.pyramid = Pyramid.of(size)
@@ -154,18 +157,17 @@ class Judging(nn.Module):
         finer = widths(len(self.pyramid.strides), options.ndf, options.widest)[::-1]
         across = [channels, *finer[: len(strides)]]
         self.downs = downs(dims, across, strides)
-        self._whole = whole
-        if whole:
-            self.logit: nn.Module = nn.Linear(across[-1] * math.prod(self.pyramid.base), 1)
-        else:
-            self.logit = CONVOLUTIONS[dims](across[-1], 1, 3, 1, 1)
+        factors = [math.prod(axis) for axis in zip(*strides, strict=True)]
+        places = math.prod(n // f for n, f in zip(self.pyramid.padded, factors, strict=True))
+        self.patch = CONVOLUTIONS[dims](across[-1], 1, 3, 1, 1) if patches else None
+        self.whole = nn.Linear(across[-1] * places, 1) if whole else None
         self.projection = nn.Embedding(classes, across[-1])
         nn.init.zeros_(self.projection.weight)
         if options.spectral_norm:
             spectrally_normalised(self)
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Logits of (N, channels, *size): (N,) of wholes, or (N, patches).
+        """Logits of (N, channels, *size), (N, patches) or (N, 1), the whole's added to each.
 
         Args:
             images: With their masks.
@@ -175,14 +177,14 @@ class Judging(nn.Module):
         for step in self.downs:
             found = leaky_relu(step(found), _SLOPE)
         places = found.flatten(2)
-        told = self.projection(labels)
-        if self._whole:
-            # The sum over places grows with their number; its root keeps the two parts of one size.
-            summed = places.sum(2) / math.sqrt(places.shape[2])
-            logits: Tensor = self.logit(places.flatten(1)).squeeze(1) + (told * summed).sum(1)
-            return logits
-        patches: Tensor = self.logit(found).flatten(1) + (told[:, :, None] * places).sum(1)
-        return patches
+        # The sum over places grows with their number; its root keeps all parts of one size.
+        summed = places.sum(2) / math.sqrt(places.shape[2])
+        logits: Tensor = (self.projection(labels) * summed).sum(1, keepdim=True)
+        if self.whole is not None:
+            logits = logits + self.whole(places.flatten(1))
+        if self.patch is not None:
+            logits = logits + self.patch(found).flatten(1)
+        return logits
 
 
 def draw(unet: UNet, labels: Tensor, rng: Generator) -> Tensor:

@@ -54,11 +54,13 @@ def bounds(masks: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def ball(masks: Tensor, margin: float) -> Tensor:
-    """Ellipsoids in the boxes around masks, widened until they hold these, (N, 1, *spatial).
+    """Ellipsoids around masks, where they lie inside of `box`, (N, 1, *spatial).
+
+    Each has the proportions of its mask's box, and is as large as it must be to hold the mask.
 
     Args:
         masks: (N, 1, *spatial) of 0 and 1; an empty one gives an empty one.
-        margin: Pixels between a mask and the border of its ellipsoid, at least.
+        margin: Pixels between a mask and the border of its hole, at least.
     """
     squared = _squared_radius(masks)
     inside = (masks > 0).flatten(1)
@@ -66,8 +68,7 @@ def ball(masks: Tensor, margin: float) -> Tensor:
     reach = torch.where(inside, squared.flatten(1), 0.0).amax(1).clamp(min=1.0)
     first, last = bounds(masks)
     half = (last - first + 1).to(squared) / 2 * reach.sqrt()[:, None]
-    grown = _squared_radius(masks, half + margin)
-    return ((grown <= 1.0) & inside.any(1).view(-1, *[1] * (masks.ndim - 1))).float()
+    return (_squared_radius(masks, half + margin) <= 1.0) * box(masks, margin)
 
 
 def box(masks: Tensor, margin: float) -> Tensor:

@@ -192,12 +192,12 @@ class _Discriminator(nn.Module):
             max(SMALLEST_AXIS, round(options.window * length)) for length in shape.size
         )
         channels = shape.channels + 1
-        self.whole = Judging(channels, shape.size, shape.classes, options, whole=True)
-        self.local = Judging(channels, self.window, shape.classes, options, whole=True)
+        self.whole = Judging(channels, shape.size, shape.classes, options)
+        self.local = Judging(channels, self.window, shape.classes, options)
 
     def forward(self, both: Tensor, window: Tensor, labels: Tensor) -> Tensor:
         logits: Tensor = self.whole(both, labels) + self.local(window, labels)
-        return logits
+        return logits.squeeze(1)
 
 
 def windows(images: Tensor, holes: Tensor, size: Sequence[int]) -> Tensor:

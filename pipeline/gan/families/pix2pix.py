@@ -9,6 +9,8 @@ the paper, and why:
 - the class is told to both networks, the discriminator by projection;
 - the distance to the one real scan of a mask weighs little instead of 100: a hundred scans fit a
   mask, and their mean is a blur. What is left of it keeps the first steps on course;
+- the discriminator judges the image as a whole beside its patches: where the lesion lies and what
+  its class looks like is no patch's affair;
 - R1 and a high learning rate instead of batch normalisation and 2e-4, to learn in a minute or two.
 
 Sources: Isola et al. 2017, arXiv:1611.07004, equations 1, 3, 4; R1: Mescheder et al. 2018,
@@ -39,6 +41,7 @@ class Pix2pixOptions(UNetOptions, PairedOptions):
         l1: Weight of the distance to the real scan; 100 in the paper.
         patch_levels: How often the discriminator halves the image before it judges each place;
             fewer levels are smaller patches.
+        whole: Judge the image as a whole as well.
     """
 
     steps: Count = 2000
@@ -51,6 +54,7 @@ class Pix2pixOptions(UNetOptions, PairedOptions):
     r1_gamma: NotNegative = 0.1
     l1: NotNegative = 1.0
     patch_levels: Count = 3
+    whole: bool = True
 
 
 class Pix2pix:
@@ -73,7 +77,8 @@ class Pix2pix:
                     shape.classes,
                     options,
                     levels=options.patch_levels,
-                    whole=False,
+                    patches=True,
+                    whole=options.whole,
                 ),
                 "view": View(options),
             }

@@ -94,7 +94,7 @@ def test_truncation_shrinks_what_decides_on_the_whole_alone():
 def test_a_patch_is_judged_by_what_lies_in_it():
     """With one level a logit sees 8 x 8 pixels around its place, and none beyond."""
     torch.manual_seed(0)
-    judging = Judging(1, (16, 16), 2, UNetOptions(**SMALL), levels=1, whole=False)
+    judging = Judging(1, (16, 16), 2, UNetOptions(**SMALL), levels=1, patches=True, whole=False)
     images = torch.zeros(1, 1, 16, 16, requires_grad=True)
     logits = judging(images, torch.tensor([0]))
     assert logits.shape == (1, 64)
@@ -107,18 +107,29 @@ def test_a_patch_is_judged_by_what_lies_in_it():
 def test_the_whole_is_judged_by_one_logit_an_image():
     """All pixels matter to it."""
     torch.manual_seed(0)
-    judging = Judging(2, (16, 12), 2, UNetOptions(**SMALL), whole=True)
+    judging = Judging(2, (16, 12), 2, UNetOptions(**SMALL))
     images = torch.randn(3, 2, 16, 12, requires_grad=True)
     logits = judging(images, torch.tensor([0, 1, 0]))
-    assert logits.shape == (3,)
+    assert logits.shape == (3, 1)
     (gradient,) = torch.autograd.grad(logits.sum(), images)
     assert (gradient != 0).all()
+
+
+def test_patches_and_the_whole_are_judged_together():
+    """Every patch's logit has the whole's in it: none is blind to a pixel far away."""
+    torch.manual_seed(0)
+    judging = Judging(1, (32, 16), 2, UNetOptions(**SMALL), levels=2, patches=True)
+    images = torch.zeros(1, 1, 32, 16, requires_grad=True)
+    logits = judging(images, torch.tensor([0]))
+    assert logits.shape == (1, 8 * 8)
+    (gradient,) = torch.autograd.grad(logits[0, 0], images)
+    assert gradient[0, 0, -1, -1] != 0
 
 
 def test_the_class_moves_the_logits_by_its_projection():
     """At first not at all; with the projection's weights of one class set, that class alone."""
     torch.manual_seed(0)
-    judging = Judging(1, (16, 16), 2, UNetOptions(**SMALL), whole=True)
+    judging = Judging(1, (16, 16), 2, UNetOptions(**SMALL))
     images = torch.randn(1, 1, 16, 16)
     first, second = torch.tensor([0]), torch.tensor([1])
     before = judging(images, first)

@@ -44,6 +44,15 @@ def test_balls_hold_their_lesion_and_less_than_their_box_would():
     assert hole[0, 0, 2, 4] == 0
 
 
+def test_balls_end_where_their_box_does():
+    """The ellipsoid that holds a full square reaches over its sides, and is cut off there."""
+    mask = torch.zeros(1, 1, 32, 32)
+    mask[:, :, 8:24, 8:24] = 1.0
+    first, last = bounds(ball(mask, 1))
+    assert first.tolist() == [[7, 7]]
+    assert last.tolist() == [[24, 24]]
+
+
 @pytest.mark.parametrize("shape", ["ball", "box"])
 def test_volumes_have_holes_too(shape):
     """In 3D a hole holds its lesion, and an empty mask has an empty hole."""
