@@ -11,18 +11,18 @@ that they look for the class and not for traces of translation only.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
 from pydantic import Field
 from torch import Generator, Tensor, nn
 
-from pipeline.config import Count, NotNegative
+from pipeline.config import Count, NotNegative, Positive
 from pipeline.gan import game
 from pipeline.gan.adversarial import AdversarialOptions
 from pipeline.gan.diets.unpaired import SOURCES, UnpairedOptions
-from pipeline.gan.family import Batch, Phase, Report, Shape
+from pipeline.gan.family import Batch, Decay, Phase, Report, Shape
 from pipeline.gan.translators import DomainDiscriminator, Judged
 from pipeline.gan.view import View
 
@@ -43,11 +43,19 @@ class TranslationOptions(AdversarialOptions, UnpairedOptions):
         judged: Whether a discriminator judges the image as a `whole` or its `patches`.
     """
 
-    ngf: Count = 16
+    steps: Count = 800
+    batch: Count = 8
+    mirror: bool = True
+    learning_rate: Positive = 1e-3
+    learning_rates: Mapping[str, Positive] = dict.fromkeys(DISCRIMINATORS, 2e-3)
+    betas: tuple[Decay, Decay] = (0.0, 0.99)
+    ema: Decay = 0.99
+    r1_gamma: NotNegative = 0.1
+    ngf: Count = 8
     ndf: Count = 32
     widest: Count = 128
-    cycle: NotNegative = 10.0
-    rivals: float = Field(default=0.25, ge=0.0, le=0.75)
+    cycle: NotNegative = 1.0
+    rivals: float = Field(default=0.5, ge=0.0, le=0.75)
     judged: Judged = "whole"
 
 

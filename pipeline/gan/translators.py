@@ -8,11 +8,13 @@ section 3.2.2; group normalisation: Wu and He 2018, arXiv:1803.08494.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import leaky_relu
+from torch.nn.functional import interpolate, leaky_relu
 
 from pipeline.gan.family import Shape
 from pipeline.gan.layers import (
@@ -20,7 +22,6 @@ from pipeline.gan.layers import (
     Pyramid,
     downs,
     spectrally_normalised,
-    ups,
     widths,
 )
 
@@ -53,7 +54,10 @@ class MaskedTranslator(nn.Module):
         self.downs = downs(dims, fine, strides[::-1])
         self.down_norms = nn.ModuleList(_norm(width) for width in fine[1:])
         self.middle = _Residual(dims, channels[0])
-        self.ups = ups(dims, channels, strides)
+        self.ups = nn.ModuleList(
+            _Enlarged(dims, *pair, stride)
+            for pair, stride in zip(pairwise(channels), strides, strict=True)
+        )
         self.up_norms = nn.ModuleList(_norm(width) for width in channels[1:])
         self.end = convolution(finest, shape.channels + 1, 3, padding=1)
 
@@ -92,7 +96,10 @@ class Recoder(nn.Module):
             _norm(width) if level else nn.Identity() for level, width in enumerate(channels[::-1])
         )
         self.middle = _Residual(dims, channels[0])
-        self.ups = ups(dims, [*channels, finest], strides)
+        self.ups = nn.ModuleList(
+            _Enlarged(dims, *pair, stride)
+            for pair, stride in zip(pairwise([*channels, finest]), strides, strict=True)
+        )
         self.up_norms = nn.ModuleList(_norm(width) for width in [*channels[1:], finest])
         self.end = CONVOLUTIONS[dims](finest, shape.channels, 3, padding=1)
 
@@ -157,6 +164,25 @@ class _Residual(nn.Module):
         inner = leaky_relu(self.norm(self.first(found)), _SLOPE)
         changed: Tensor = found + self.second(inner)
         return changed
+
+
+class _Enlarged(nn.Module):
+    """Linear interpolation, then a convolution.
+
+    A transposed convolution would leave its grid in what it paints, which discriminators with
+    strides hardly see (Odena et al. 2016, doi:10.23915/distill.00003).
+    """
+
+    def __init__(self, spatial_dims: int, before: int, after: int, stride: Sequence[int]) -> None:
+        super().__init__()
+        self.factors = tuple(map(float, stride))
+        self.mode = "bilinear" if spatial_dims == 2 else "trilinear"
+        self.convolution = CONVOLUTIONS[spatial_dims](before, after, 3, padding=1)
+
+    def forward(self, found: Tensor) -> Tensor:
+        larger = interpolate(found, scale_factor=self.factors, mode=self.mode)
+        made: Tensor = self.convolution(larger)
+        return made
 
 
 def _norm(width: int) -> nn.Module:
