@@ -22,14 +22,10 @@ from pipeline.gan.family import Shape
 from pipeline.gan.layers import Pyramid, widths
 
 _CONVOLVE: Mapping[int, Callable[..., Tensor]] = {2: functional.conv2d, 3: functional.conv3d}
-_ENLARGE: Mapping[int, Callable[..., Tensor]] = {
-    2: functional.conv_transpose2d,
-    3: functional.conv_transpose3d,
-}
 _MODES = {2: "bilinear", 3: "trilinear"}
-_KERNELS = {1: 3, 2: 4}
 _SLOPE = 0.2
 _TINY = 1e-8
+_QUIET = 0.1
 
 
 def activate(features: Tensor) -> Tensor:
@@ -72,9 +68,11 @@ class ModulatedConvolution(nn.Module):
         before: Channels of what comes in.
         after: Channels of what goes out.
         styles: Length of a style.
-        stride: Factors by axis, 2 or 1, by which the images grow; None for a kernel of one pixel.
+        kernel: Pixels along each axis, 1 or 3.
         demodulate: Scale output channels back to unit size, under the assumption that inputs are
             of unit size and independent.
+        quiet: Start with a tenth of the weights: details come in as they are learnt, where they
+            would be noise at first.
     """
 
     def __init__(
@@ -83,54 +81,28 @@ class ModulatedConvolution(nn.Module):
         before: int,
         after: int,
         styles: int,
-        stride: Sequence[int] | None,
         *,
+        kernel: int = 3,
         demodulate: bool = True,
+        quiet: bool = False,
     ) -> None:
         super().__init__()
-        self._dims, self._demodulate = spatial_dims, demodulate
-        self._grows = stride is not None and max(stride) > 1
-        self._stride = (1,) * spatial_dims if stride is None else tuple(stride)
-        kernel = [1 if stride is None else _KERNELS[step] for step in self._stride]
-        self._padding = 0 if stride is None else 1
-        # Of a growing kernel, every output pixel meets only its share.
-        self._met = before * math.prod(kernel) / math.prod(self._stride)
-        channels = (before, after) if self._grows else (after, before)
-        self.weight = nn.Parameter(torch.randn(*channels, *kernel))
-        self.bias = nn.Parameter(torch.zeros(after))
+        self._dims, self._padding, self._demodulate = spatial_dims, kernel // 2, demodulate
+        self._scale = 1.0 / math.sqrt(before * kernel**spatial_dims)
+        weight = torch.randn(after, before, *[kernel] * spatial_dims)
+        self.weight = nn.Parameter(_QUIET * weight if quiet else weight)
         self.style = EqualisedLinear(styles, before, bias=1.0)
 
-    def forward(self, features: Tensor, styles: Tensor, noise: Tensor | None = None) -> Tensor:
-        """Convolve.
-
-        Args:
-            features: (N, before, *spatial).
-            styles: (N, styles).
-            noise: (N, 1, *enlarged), added to all output channels alike.
-
-        Returns:
-            (N, after, *enlarged), linear.
-        """
+    def forward(self, features: Tensor, styles: Tensor) -> Tensor:
+        """(N, before, *spatial) and (N, styles) -> (N, after, *spatial)."""
         ones = [1] * self._dims
-        scale = self.style(styles)
-        weight = self.weight / math.sqrt(self._met)
+        scale, weight = self.style(styles), self._scale * self.weight
         scaled = features * scale.reshape(*scale.shape, *ones)
-        if self._grows:
-            found = _ENLARGE[self._dims](scaled, weight, None, self._stride, self._padding)
-        else:
-            found = _CONVOLVE[self._dims](scaled, weight, None, 1, self._padding)
-        if self._demodulate:
-            back = self._demodulation(weight, scale)
-            found = found * back.reshape(*back.shape, *ones)
-        if noise is not None:
-            found = found + noise
-        return found + self.bias.reshape(-1, *ones)
-
-    def _demodulation(self, weight: Tensor, scale: Tensor) -> Tensor:
-        """One over the size of the output channels, (N, after): equation 3."""
-        power = weight.square().flatten(2).sum(2) / math.prod(self._stride)
-        by_input = power if self._grows else power.t()
-        return torch.rsqrt(scale.square() @ by_input + _TINY)
+        found = _CONVOLVE[self._dims](scaled, weight, None, 1, self._padding)
+        if not self._demodulate:
+            return found
+        power = scale.square() @ weight.square().flatten(2).sum(2).t()
+        return found * torch.rsqrt(power + _TINY).reshape(*power.shape, *ones)
 
 
 class MappingNetwork(nn.Module):
@@ -193,8 +165,7 @@ class SynthesisNetwork(nn.Module):
         self.pyramid = Pyramid.of(shape.size)
         self._enlarge = _MODES[shape.spatial_dims]
         dims, base, styles = shape.spatial_dims, self.pyramid.base, mapping.styles
-        strides = ((1,) * dims, *self.pyramid.strides)
-        self.levels = len(strides)
+        self.levels = 1 + len(self.pyramid.strides)
         self._grids = [base]
         for stride in self.pyramid.strides:
             self._grids.append(tuple(a * s for a, s in zip(self._grids[-1], stride, strict=True)))
@@ -203,15 +174,26 @@ class SynthesisNetwork(nn.Module):
         channels = widths(self.levels, finest, widest)
         self.mapping = mapping
         self.start = nn.Parameter(torch.randn(1, channels[0], *base))
-        steps = zip([channels[0], *channels[:-1]], channels, strides, strict=True)
         self.convolutions = nn.ModuleList(
-            ModulatedConvolution(dims, before, after, styles, stride)
-            for before, after, stride in steps
+            ModulatedConvolution(dims, before, after, styles)
+            for before, after in pairwise([channels[0], *channels])
         )
+        self.biases = nn.ParameterList(torch.zeros(width, *[1] * dims) for width in channels)
+        # At its finest level nothing but its image's own convolution sees single pixels.
+        kernels = [*[1] * (self.levels - 1), 3]
         self.images = nn.ModuleList(
-            ModulatedConvolution(dims, width, shape.channels, styles, None, demodulate=False)
-            for width in channels
+            ModulatedConvolution(
+                dims,
+                width,
+                shape.channels,
+                styles,
+                kernel=kernel,
+                demodulate=False,
+                quiet=level > 0,
+            )
+            for level, (width, kernel) in enumerate(zip(channels, kernels, strict=True))
         )
+        self.level = nn.Parameter(torch.zeros(shape.channels, *[1] * dims))
         self.strengths = nn.Parameter(torch.zeros(self.levels))
         self.register_buffer("mean_style", torch.zeros(mapping.embedding.num_embeddings, styles))
         self.register_buffer("path_length", torch.tensor(0.0))
@@ -225,17 +207,19 @@ class SynthesisNetwork(nn.Module):
     def forward(self, styles: Tensor, noise: Sequence[Tensor]) -> Tensor:
         """Draw an image of each row's styles."""
         features = self.start.expand(len(styles), *self.start.shape[1:])
-        total: Tensor | None = None
+        total: Tensor = self.level
         for level, convolution in enumerate(self.convolutions):
             own = styles[:, level]
-            grain = self.strengths[level] * noise[level]
-            features = activate(convolution(features, own, grain))
-            image = self.images[level](features, own)
-            if total is not None:
+            features = convolution(features, own)
+            if level > 0:
                 factors = tuple(map(float, self.pyramid.strides[level - 1]))
-                total = functional.interpolate(total, scale_factor=factors, mode=self._enlarge)
-            total = image if total is None else total + image
-        assert total is not None
+                features, total = (
+                    functional.interpolate(each, scale_factor=factors, mode=self._enlarge)
+                    for each in (features, total)
+                )
+            grain = self.strengths[level] * noise[level]
+            features = activate(features + grain + self.biases[level])
+            total = total + self.images[level](features, own)
         return self.pyramid.crop(torch.tanh(total))
 
     @torch.no_grad()

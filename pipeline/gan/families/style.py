@@ -43,7 +43,7 @@ from pipeline.gan.family import (
     Shape,
     TrainingOptions,
 )
-from pipeline.gan.layers import CONVOLUTIONS, Pyramid, downs, spectrally_normalised, widths
+from pipeline.gan.layers import Pyramid, downs, spectrally_normalised, widths
 from pipeline.gan.modulated import MappingNetwork, SynthesisNetwork
 from pipeline.gan.penalties import path_lengths
 from pipeline.gan.view import View
@@ -75,7 +75,7 @@ class StyleOptions(AdversarialOptions):
     batch: Count = 16
     copies: bool = False
     mirror: bool = True
-    learning_rate: Positive = 5e-3
+    learning_rate: Positive = 4e-3
     learning_rates: Mapping[str, Positive] = {"discriminator": 2e-3}
     betas: tuple[Decay, Decay] = (0.0, 0.99)
     augmentation: Policies = ("translation",)
@@ -242,8 +242,7 @@ class _Discriminator(nn.Module):
         dims, strides = shape.spatial_dims, self.pyramid.strides[::-1]
         channels = widths(len(strides), options.ndf, options.widest)[::-1]
         self.downs = downs(dims, [shape.channels, *channels], strides)
-        self.last = CONVOLUTIONS[dims](channels[-1] + 1, channels[-1], 3, 1, 1)
-        self.whole = nn.Linear(channels[-1] * math.prod(self.pyramid.base), 1)
+        self.whole = nn.Linear(channels[-1] * math.prod(self.pyramid.base) + 1, 1)
         self.projection = nn.Embedding(shape.classes, channels[-1])
         nn.init.zeros_(self.projection.weight)
         if options.spectral_norm:
@@ -254,29 +253,28 @@ class _Discriminator(nn.Module):
         found = self.pyramid.pad(images)
         for step in self.downs:
             found = leaky_relu(step(found), _SLOPE)
-        found = leaky_relu(self.last(with_spread(found, len(labels))), _SLOPE)
         places = found.flatten(2)
         # The sum over places grows with their number; its root keeps the two parts of one size.
         summed = places.sum(2) / math.sqrt(places.shape[2])
         told = self.projection(labels.repeat(len(images) // len(labels)))
-        logits: Tensor = self.whole(places.flatten(1)).squeeze(1) + (told * summed).sum(1)
+        whole = self.whole(with_spread(places.flatten(1), len(labels)))
+        logits: Tensor = whole.squeeze(1) + (told * summed).sum(1)
         return logits
 
 
 def with_spread(features: Tensor, size: int) -> Tensor:
-    """Append a channel with the minibatch's standard deviation, the mean over all features.
+    """Append how far the images of a minibatch differ: the root of their features' mean variance.
 
     Args:
-        features: (k N, C, *spatial), k minibatches below one another.
+        features: (k N, F), k minibatches below one another.
         size: N.
 
     Returns:
-        (k N, C + 1, *spatial).
+        (k N, F + 1).
 
-    Source: Karras et al. 2018, arXiv:1710.10196, section 3.
+    Source: Karras et al. 2018, arXiv:1710.10196, section 3; the root is taken of the mean, since
+        the mean of roots has no bounded gradient where one feature is dead.
     """
-    parts = features.reshape(-1, size, *features.shape[1:])
-    # The root's slope is infinite at zero, where all images are equal.
-    spread = (parts.var(1, correction=0) + 1e-8).sqrt().flatten(1).mean(1)
-    column = spread.repeat_interleave(size).reshape(-1, *[1] * (features.ndim - 1))
-    return torch.cat([features, column.expand(-1, 1, *features.shape[2:])], dim=1)
+    variance = features.reshape(-1, size, features.shape[1]).var(1, correction=0).mean(1)
+    spread = (variance + 1e-8).sqrt().repeat_interleave(size)
+    return torch.cat([features, spread[:, None]], dim=1)
