@@ -151,8 +151,12 @@ PROBES = Registry(
 MONITORS = Registry(
     "monitor",
     {
-        "exploding": "pipeline.gan.monitors.exploding:Exploding",
         "lost_equilibrium": "pipeline.gan.monitors.lost_equilibrium:LostEquilibrium",
+        "vanishing_gradient": "pipeline.gan.monitors.vanishing_gradient:VanishingGradient",
+        "exploding": "pipeline.gan.monitors.exploding:Exploding",
+        "mode_collapse": "pipeline.gan.monitors.mode_collapse:ModeCollapse",
+        "overfitting": "pipeline.gan.monitors.overfitting:Overfitting",
+        "copying": "pipeline.gan.monitors.copying:Copying",
     },
 )
 

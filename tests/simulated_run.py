@@ -202,9 +202,10 @@ def _write_histories(directory: Path, models: list[str], rng: np.random.Generato
             }
         )
         table.to_csv(directory / f"history_{model}.csv", index=False)
-        findings = "step,monitor,message\n"
+        findings = "step,monitor,action,message\n"
         if model == models[-1]:
-            findings += '500,lost_equilibrium,"the discriminator wins: D(x) is near 1"\n'
+            findings += '500,lost_equilibrium,warn,"the discriminator wins: D(x) is near 1"\n'
+            findings += "700,exploding,roll_back,a gradient explodes\n"
         (directory / f"findings_{model}.csv").write_text(findings)
 
 

@@ -56,8 +56,8 @@ FIGURES = {
                             "nothing is copied"),
     "density": ("Density", "real neighbourhoods that an image lies in; near 1 for real ones"),
     "coverage": ("Coverage", "share of real images with a synthetic one nearby; higher is better"),
-    "label_agreement": ("Shows the class it was asked for", "share that a classifier of real images "
-                        "agrees with; in the floor's place its accuracy on held-out ones"),
+    "label_agreement": ("Shows the class it was asked for", "share that a classifier of real "
+                        "images agrees with; as the floor its accuracy on held-out ones"),
     "label_agreement_low": ("... at least", "lower end of the 95% interval"),
     "label_chance": ("... by chance", "always naming the commonest class"),
     "dice": ("Overlap of masks (Dice)", "of a segmentation learnt from real images with the masks; "
@@ -65,6 +65,12 @@ FIGURES = {
     "dice_ratio": ("... over the held-out images'", "1 where masks are as true as real ones"),
     "images": ("Images compared", "in each draw"),
 }  # fmt: skip
+
+OUTCOMES = {
+    "warn": "Training went on.",
+    "stop": "The training was stopped.",
+    "roll_back": "It was rolled back to the last good weights, at half the learning rate.",
+}
 
 
 def comparison(root: Path) -> dict[str, Any] | None:
@@ -151,7 +157,11 @@ def trainings(params: Params, root: Path) -> list[dict[str, Any]]:
         }
         drawn = pictures.histories(tables)
         findings = [
-            {"model": f"{path.parent.name}/{path.stem.removeprefix('findings_')}", **row}
+            {
+                "model": f"{path.parent.name}/{path.stem.removeprefix('findings_')}",
+                "outcome": OUTCOMES.get(row["action"], ""),
+                **row,
+            }
             for path in sorted(directory.glob("*/findings*.csv"))
             for row in pd.read_csv(path).to_dict("records")
         ]

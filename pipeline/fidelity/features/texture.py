@@ -31,6 +31,7 @@ _LEVELS = 9
 _LAGS = (2, 4)
 _SHELLS = 6
 _THUMBNAIL = 4
+_LEAST_SPREAD = 0.1
 _BATCH = 256
 
 
@@ -39,7 +40,7 @@ class Texture:
 
     Args:
         mean: (D,) of the training rows.
-        spread: (D,) standard deviations; 1 where a feature is constant.
+        spread: (D,) standard deviations, none much smaller than the others.
     """
 
     def __init__(self, mean: NDArray[np.float64], spread: NDArray[np.float64]) -> None:
@@ -62,7 +63,10 @@ class Texture:
         del validation, steps, seed, machine, augment, report
         features = _described(training.scaled())
         spread = features.std(0)
-        return cls(features.mean(0), np.where(spread > 1e-6, spread, 1.0))
+        # What hardly varies among training rows, as a level that no pixel has, would otherwise
+        # outweigh everything else as soon as a generated image shows a trace of it.
+        least = max(_LEAST_SPREAD * float(np.median(spread)), 1e-6)
+        return cls(features.mean(0), np.maximum(spread, least))
 
     def __call__(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
         """Describe images, (N, C, *spatial) in [-1, 1], as (N, D) float64."""

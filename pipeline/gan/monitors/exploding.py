@@ -1,4 +1,9 @@
-"""Losses or gradients that grow out of proportion, long before they overflow."""
+"""Gradients or losses that grow out of proportion, or are no numbers at all.
+
+One steep batch is none of it: Adam divides it by its size, and `clip` cuts it. What counts lasts
+for two rows, or keeps the weights from being changed. Where nothing finite is left at all, the
+training loop does not wait for the next row; what it then finds has this monitor's name.
+"""
 
 from __future__ import annotations
 
@@ -9,27 +14,39 @@ from typing import ClassVar
 from pipeline.gan.monitors.monitor import Row
 
 _ROWS = 10
+_LASTING = 2
 _FACTOR = 100.0
+# Gradients and losses below this are no explosion, however small they were before.
+_LARGE = 10.0
+_SKIPPED = 0.5
 
 
 class Exploding:
-    """A gradient norm a hundred times what is usual in the training so far."""
+    """A gradient or a loss a hundred times what is usual so far, or steps that are not finite."""
 
     action: ClassVar[str] = "roll_back"
 
     def __call__(self, history: Sequence[Row]) -> str | None:
-        """Say which network's gradient exploded; needs ten of its rows to know what is usual."""
-        if not history:
-            return None
-        for name, value in history[-1].items():
-            before = [row[name] for row in history[:-1] if name in row]
-            if not name.startswith("gradient_") or len(before) < _ROWS:
+        """Say what exploded; what is usual takes ten rows to know."""
+        if len(history) >= _LASTING and all(
+            row.get("skipped", 0.0) > _SKIPPED for row in history[-_LASTING:]
+        ):
+            return (
+                f"{history[-1]['skipped']:.0%} of the optimiser steps are left out, their loss or "
+                "gradient not being finite; lower learning_rate, or set compute.precision to fp32"
+            )
+        for name in history[-1] if history else ():
+            kind, _, whose = name.partition("_")
+            if kind not in ("gradient", "loss"):
                 continue
-            usual = median(before)
-            if value > _FACTOR * max(usual, 1e-6):
-                network = name.removeprefix("gradient_")
+            values = [abs(row[name]) for row in history if name in row]
+            before, now = values[:-_LASTING], values[-_LASTING:]
+            if len(before) < _ROWS:
+                continue
+            usual = max(median(before), _LARGE / _FACTOR)
+            if min(now) > _FACTOR * usual:
                 return (
-                    f"the {network}'s gradient is {value / max(usual, 1e-6):.0f} times its usual "
-                    "size; lower learning_rate, or set clip"
+                    f"the {whose}'s {kind} is {now[-1] / usual:.0f} times its usual size; lower "
+                    "learning_rate, or set clip"
                 )
         return None

@@ -2,7 +2,8 @@
 
 To add one: a file here with a class that satisfies `Monitor`, and one line in
 `registry.MONITORS`; the contract tests run it. A monitor is a function of the history alone, so
-that an interrupted training finds what an uninterrupted one does.
+that an interrupted training finds what an uninterrupted one does. It says the same for as long as
+something is wrong; the history keeps what is new.
 """
 
 from __future__ import annotations
@@ -30,6 +31,14 @@ class Monitor(Protocol):
             history: One row every few steps, oldest first, of the weights that are in use: `step`;
                 `loss_<term>` of every phase; `gradient_<network>`, the largest norm since the
                 last row; `d_real`, `d_fake` (mean sigmoid of the discriminator's logits) and
-                `d_accuracy` where there are any; and in the rows of an examination what
-                `Examiner` returns.
+                `d_accuracy` (share of images on the right side of zero) where the family has
+                logits with a zero, which a critic's have not; `skipped`, the share of optimiser
+                steps that were left out because they were not finite, if there were any; and in
+                the rows of an examination what `Examiner` returns.
         """
+
+
+def lately(history: Sequence[Row], figure: str, count: int) -> list[float]:
+    """The last `count` values of a figure, oldest first; none before there are so many."""
+    values = [row[figure] for row in history if figure in row]
+    return values[-count:] if len(values) >= count else []

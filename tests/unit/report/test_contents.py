@@ -54,17 +54,19 @@ def test_images_by_class_real_first(generated):
 
 
 def test_trainings_tell_what_monitors_found(generated):
-    """Curves of the first fold, findings of every model."""
+    """Curves of the first fold, findings of every model and what was done about them."""
     rows = contents.trainings(parameters(), generated)
     assert [row["family"] for row in rows] == ["conditional", "dcgan"]
-    assert rows[1]["findings"] == [
-        {
-            "model": "r0f0g0/metastasis",
-            "step": 500,
-            "monitor": "lost_equilibrium",
-            "message": "the discriminator wins: D(x) is near 1",
-        }
-    ]
+    first, second = rows[1]["findings"]
+    assert first == {
+        "model": "r0f0g0/metastasis",
+        "step": 500,
+        "monitor": "lost_equilibrium",
+        "action": "warn",
+        "message": "the discriminator wins: D(x) is near 1",
+        "outcome": "Training went on.",
+    }
+    assert second["outcome"].startswith("It was rolled back")
 
 
 def test_parameters_hide_where_the_scans_lie():
