@@ -143,10 +143,12 @@ def discriminate(
         rejected = torch.cat([opposite[:count], made[count:]])
         judge = _judge(networks, name, rng)
         report = game.discriminate(options, phase, judge, real, rejected, rng=rng)
-        assert report.real_logits is not None and report.fake_logits is not None
         terms |= {f"{prefix}{term}": value for term, value in report.terms.items()}
-        real_logits.append(report.real_logits)
-        fake_logits.append(report.fake_logits[count:])
+        if report.real_logits is not None and report.fake_logits is not None:
+            real_logits.append(report.real_logits)
+            fake_logits.append(report.fake_logits[count:])
+    if not real_logits:
+        return Report(terms)
     return Report(terms, torch.cat(real_logits), torch.cat(fake_logits))
 
 
