@@ -120,8 +120,10 @@ class _Training:
         self._family, self._session = family, session
         self._options: TrainingOptions = family.options
         self._networks = family.networks.to(machine.device)
-        # PyTorch's own stubs lack this overload.
-        self._networks.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        # As the feed lays out 2D images; the weights of volumes have no such layout.
+        for weight in self._networks.parameters():
+            if weight.ndim == 4:
+                weight.data = weight.data.contiguous(memory_format=torch.channels_last)
         self._networks.train()
         self._average = Average(self._networks, self._options.ema)
         self.averaged: Family = copy.copy(family)

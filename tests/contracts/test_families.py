@@ -235,10 +235,11 @@ class TestFamily:
         for key, tensor in whole.family.networks.state_dict().items():
             assert torch.equal(tensor, resumed.family.networks.state_dict()[key]), key
 
-    def test_trains_what_it_saves(self, name, sets, tmp_path):
+    @pytest.mark.parametrize("size", [(16, 16), (8, 16, 16)], ids=str)
+    def test_trains_what_it_saves(self, name, size, sets, tmp_path):
         """The averaged networks stay finite, and move where there is anything to train."""
-        before, _ = build(name, sets())
-        end = trained(name, sets(), tmp_path)
+        before, _ = build(name, sets(size))
+        end = trained(name, sets(size), tmp_path)
         after = end.family.networks.state_dict()
         assert all(torch.isfinite(tensor.float()).all() for tensor in after.values())
         changed = any(
