@@ -35,7 +35,7 @@ class LowHighOptions(TrainingOptions):
 
     copies: bool = True
     mirror: bool = True
-    factor: Literal[2, 4] = 2
+    factor: Literal[2, 4] = 4
     real_targets: bool = True
 
 

@@ -52,7 +52,7 @@ class PpcaOptions(TrainingOptions):
     mirror: bool = True
     examinations: Annotated[int, Field(ge=0)] = 1
     components: Annotated[int, Field(ge=0)] = 0
-    most: Count = 64
+    most: Count = 128
 
 
 class Ppca:

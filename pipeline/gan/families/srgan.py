@@ -10,6 +10,7 @@ and then kept as it is. The defaults differ for a few hundred small images, each
 - noise enters beside the reduced image, so that each seed makes other detail of the same copy;
 - pixels are compared in the second phase too, but reduced again: detail must not contradict what
   was given, and is free beyond that, where comparing every pixel would ask for the blurred mean;
+- the discriminator is shown the detail beside the image, see there;
 - features are normalised before they are compared, so that a network of any scale will do.
 
 Sources: Ledig et al. 2017, arXiv:1609.04802, section 2 and figure 4; sub-pixel layers: Shi et al.
@@ -46,7 +47,7 @@ from pipeline.imageset import ImageSet
 _SLOPE = 0.2
 _SMALL = 0.1
 _HELD_OUT = 0.2
-_PERCEPTUAL = SmallResNet.Options(channels=(8, 16, 32), norm="group")
+_PERCEPTUAL = SmallResNet.Options(channels=(8, 16, 32), norm="batch")
 
 
 class SrganOptions(AdversarialOptions, LowHighOptions):
@@ -69,7 +70,7 @@ class SrganOptions(AdversarialOptions, LowHighOptions):
     learning_rate: Positive = 1e-3
     learning_rates: Mapping[str, Positive] = {"discriminator": 2e-3}
     betas: tuple[Decay, Decay] = (0.0, 0.99)
-    r1_gamma: NotNegative = 0.1
+    r1_gamma: NotNegative = 0.0005
     ngf: Count = 32
     ndf: Count = 32
     widest: Count = 128
@@ -109,6 +110,10 @@ class Srgan:
             train: Training rows; those of some patients choose among its checkpoints.
             rng: Draws these patients and the batches.
         """
+        real = train.take(train.manifest["origin"].eq("real").to_numpy(bool))
+        critic = cast("_Discriminator", self.networks["discriminator"])
+        detail = critic.detail(torch.from_numpy(real.scaled()))
+        critic.gain.fill_(1.0 / max(float(detail.std()), _SMALL**4))
         _train_perceptual(
             self.networks["perceptual"], train, rng, steps=self.options.perceptual_steps
         )
@@ -178,7 +183,8 @@ class Srgan:
 
     def _content(self, made: Tensor, real: Tensor) -> Tensor:
         """Mean squared distance of normalised features, summed over the network's stages."""
-        network = cast("SmallResNet", self.networks["perceptual"])
+        # Its statistics are those of its own training, whatever mode the others are in.
+        network = cast("SmallResNet", self.networks["perceptual"]).eval()
         with torch.no_grad():
             wanted = _features(network, real)
         found = _features(network, made)
@@ -244,21 +250,45 @@ class _Residual(nn.Module):
         return features + changed
 
 
+class _Detail(nn.Module):
+    """What is lost of (N, C, *spatial) when it is reduced and enlarged again."""
+
+    def __init__(self, size: tuple[int, ...], factor: int) -> None:
+        super().__init__()
+        pairs = zip(reductions(size, factor), enlargements(size, factor), strict=True)
+        self._names = []
+        for axis, (down, up) in enumerate(pairs):
+            self._names.append(f"blur{axis}")
+            self.register_buffer(self._names[-1], down @ up, persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images - resize(images, [self.get_buffer(name) for name in self._names])
+
+
 class _Discriminator(nn.Module):
-    """(N, C, *spatial) -> (N,) logits."""
+    """(N, C, *spatial) -> (N,) logits.
+
+    It is shown the detail apart, as strong as the image: only there do real and refined images
+    differ, by a few hundredths, and a discriminator of images alone takes long to look there.
+    """
+
+    gain: Tensor
 
     def __init__(self, shape: Shape, options: SrganOptions) -> None:
         super().__init__()
         self.pyramid = Pyramid.of(shape.size)
+        self.detail = _Detail(shape.size, options.factor)
+        self.register_buffer("gain", torch.tensor(1.0))
         dims, strides = shape.spatial_dims, self.pyramid.strides[::-1]
         channels = widths(len(strides), options.ndf, options.widest)[::-1]
-        self.downs = downs(dims, [shape.channels, *channels], strides)
+        self.downs = downs(dims, [2 * shape.channels, *channels], strides)
         self.whole = nn.Linear(channels[-1] * math.prod(self.pyramid.base), 1)
         if options.spectral_norm:
             spectrally_normalised(self)
 
     def forward(self, images: Tensor) -> Tensor:
-        found = self.pyramid.pad(images)
+        both = torch.cat([images, self.gain * self.detail(images)], dim=1)
+        found = self.pyramid.pad(both)
         for step in self.downs:
             found = leaky_relu(step(found), _SLOPE)
         logits: Tensor = self.whole(found.flatten(1)).squeeze(1)

@@ -1,17 +1,16 @@
-"""A variational autoencoder, class-conditional: a baseline that maximises a likelihood's bound.
+"""A variational autoencoder, one model per class: a baseline that maximises a likelihood's bound.
 
-The networks are MONAI's `VarAutoEncoder`, as its users would build it. Classes are told apart in
-the prior alone: latents of a class are normal about a mean of its own, which is learnt, so that one
-decoder serves all classes and a rare one borrows from the others.
+The networks are MONAI's `VarAutoEncoder`, as its users would build it, without normalisation, which
+takes from an image how bright and how sharp it is as a whole. One model with a prior of its own for
+each class was tried, and made both classes alike.
 
-The decoder's noise is learnt with the rest, which sets the balance between reconstruction and
-divergence that is otherwise tuned by hand; `beta` shifts it. A sample is drawn from the whole
-model, the noise in the pixels included, since it is what the likelihood is of; `noise: false`
-shows the decoder's mean, which is smooth.
+The variance of the decoder's noise is the likeliest one, the mean squared error itself, which sets
+the balance between reconstruction and divergence that is otherwise tuned by hand; `beta` shifts it.
+The decoder's mean is what is sampled, as is usual; `noise: true` draws from the whole model, the
+noise in the pixels included.
 
 Sources: Kingma and Welling 2014, arXiv:1312.6114, equation 10; beta: Higgins et al. 2017, ICLR,
-equation 4; a learnt noise: Rybkin et al. 2021, arXiv:2006.13202, section 3; a learnt prior for
-each condition: Sohn et al. 2015, NeurIPS, section 4.1.
+equation 4; the likeliest noise: Rybkin et al. 2021, arXiv:2006.13202, section 3.2.
 """
 
 from __future__ import annotations
@@ -22,12 +21,14 @@ from typing import Any, ClassVar, cast
 import torch
 from torch import Generator, Tensor, nn
 
-from pipeline.config import Count, NotNegative, Positive
+from pipeline.config import Count, NotNegative, Positive, Share
 from pipeline.gan import latents
 from pipeline.gan.family import Batch, Decay, Phase, Report, Sampled, Shape, TrainingOptions
 from pipeline.gan.layers import Pyramid, widths
 
-_NOISE = 0.2  # near the spread of what no decoder explains in a scan, so that nothing must catch up
+_FIRST = 0.04
+_PACE = 0.01
+_LEAST = 1e-8
 
 
 class VaeOptions(TrainingOptions):
@@ -36,26 +37,27 @@ class VaeOptions(TrainingOptions):
     Attributes:
         ngf: Channels at the finest level; they double at each coarser one.
         widest: The most channels of any level.
-        latent: Numbers that an image is made from, beside its class.
+        latent: Numbers that an image is made from.
         beta: Weight of the divergence from the prior: 1 is the likelihood's bound, more makes
             samples likelier and reconstructions worse.
         noise: Whether a sample has the decoder's noise in its pixels.
         truncation: Factor of the latents when sampling: below 1 trades diversity for fidelity.
     """
 
-    steps: Count = 2000
-    batch: Count = 32
+    steps: Count = 1500
+    batch: Count = 16
     copies: bool = False
     mirror: bool = True
-    learning_rate: Positive = 1e-3
+    learning_rate: Positive = 2e-3
     learning_rates: Mapping[str, Positive] = {}
     betas: tuple[Decay, Decay] = (0.9, 0.999)
+    decay_from: Share = 0.5
     clip: NotNegative = 1.0
     ngf: Count = 16
     widest: Count = 128
     latent: Count = 32
     beta: Positive = 1.0
-    noise: bool = True
+    noise: bool = False
     truncation: Positive = 1.0
 
 
@@ -63,8 +65,8 @@ class Vae:
     """The family; see the module."""
 
     Options: ClassVar[type[TrainingOptions]] = VaeOptions
-    conditional: ClassVar[bool] = True
-    batches: ClassVar[str] = "labelled"
+    conditional: ClassVar[bool] = False
+    batches: ClassVar[str] = "plain"
     makes_masks: ClassVar[bool] = False
 
     def __init__(self, shape: Shape, options: VaeOptions) -> None:
@@ -77,23 +79,25 @@ class Vae:
         return (Phase("bound", ("autoencoder",)),)
 
     def loss(self, phase: str, batch: Batch, rng: Generator) -> Report:  # noqa: ARG002
-        """The negative bound of the log likelihood, a pixel: Kingma and Welling, equation 10."""
+        """The negative bound of the log likelihood, a pixel and up to a constant.
+
+        Source: Kingma and Welling 2014, equation 10, with Rybkin et al. 2021, equation 7.
+        """
         assert batch.images is not None
         own = self._own
         mean, log_variance = own.encode(batch.images)
         drawn = torch.randn(mean.shape, generator=rng, device=mean.device)
         decoded = own.decode(mean + (0.5 * log_variance).exp() * drawn)
         error = (decoded - batch.images).square().mean()
-        away = (mean - own.prior(batch.labels)).square() + log_variance.exp() - log_variance - 1.0
+        away = mean.square() + log_variance.exp() - log_variance - 1.0
         divergence = 0.5 * away.sum(1).mean()
-        log_noise = own.log_noise
-        reconstruction = 0.5 * error * (-2.0 * log_noise).exp() + log_noise
+        own.follow(error)
         return Report(
             {
-                "reconstruction": reconstruction,
+                "reconstruction": 0.5 * error.clamp(min=_LEAST).log(),
                 "divergence": self.options.beta * divergence / batch.images[0].numel(),
             },
-            figures={"error": error, "noise": log_noise.exp(), "nats": divergence},
+            figures={"error": error, "nats": divergence},
         )
 
     def sample(self, given: Batch, rngs: Sequence[Generator]) -> Sampled:
@@ -104,13 +108,13 @@ class Vae:
         """Draw (N, latent + pixels): the image's numbers, and the noise."""
         return latents.normal(self.options.latent + self._own.pixels, rngs)
 
-    def decode(self, latents: Tensor, given: Batch) -> Sampled:
-        """Generate an image of the given class from each latent."""
+    def decode(self, latents: Tensor, given: Batch) -> Sampled:  # noqa: ARG002
+        """Generate an image from each latent."""
         own = self._own
         numbers, noise = latents[:, : self.options.latent], latents[:, self.options.latent :]
-        images = own.decode(self.options.truncation * numbers + own.prior(given.labels))
+        images = own.decode(self.options.truncation * numbers)
         if self.options.noise:
-            images = images + own.log_noise.exp() * noise.reshape(images.shape)
+            images = images + own.noise_variance.sqrt() * noise.reshape(images.shape)
         return Sampled(images.clamp(-1.0, 1.0))
 
     @property
@@ -119,7 +123,9 @@ class Vae:
 
 
 class _Autoencoder(nn.Module):
-    """MONAI's networks for any size, the prior of each class, and the noise."""
+    """MONAI's networks for any size, and the noise."""
+
+    noise_variance: Tensor
 
     def __init__(self, shape: Shape, options: VaeOptions) -> None:
         from monai.networks.nets.varautoencoder import VarAutoEncoder
@@ -127,7 +133,8 @@ class _Autoencoder(nn.Module):
         super().__init__()
         self.pyramid = Pyramid.of(shape.size)
         self.pixels = shape.channels * torch.Size(shape.size).numel()
-        # MONAI takes a stride by axis as well, which its types leave out.
+        # MONAI takes no norm and a stride by axis as well, which its types leave out.
+        norm: Any = None
         strides: Any = ((1,) * shape.spatial_dims, *self.pyramid.strides[::-1])
         channels = widths(len(self.pyramid.strides), options.ngf, options.widest)[::-1]
         # A level at full size comes last, or the transposed convolutions' grid would show.
@@ -138,11 +145,14 @@ class _Autoencoder(nn.Module):
             latent_size=options.latent,
             channels=(options.ngf, *channels),
             strides=strides,
-            norm="batch",
+            norm=norm,
         )
-        self.prior = nn.Embedding(shape.classes, options.latent)
-        nn.init.zeros_(self.prior.weight)
-        self.log_noise = nn.Parameter(torch.tensor(_NOISE).log())
+        self.register_buffer("noise_variance", torch.tensor(_FIRST))
+
+    @torch.no_grad()
+    def follow(self, error: Tensor) -> None:
+        """Move the noise's variance towards a batch's mean squared error."""
+        self.noise_variance.lerp_(error.float(), _PACE)
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """(N, C, *spatial) -> means and log variances of the latents, (N, latent) each."""
