@@ -25,7 +25,6 @@ from pipeline.gan.layers import (
     Pyramid,
     downs,
     spectrally_normalised,
-    up,
     widths,
 )
 
@@ -72,6 +71,7 @@ class UNet(nn.Module):
         self._latent = options.latent
         self._noise = options.noise
         self._size = shape.size
+        self._made = made
         self._enlarge = _ENLARGE[shape.spatial_dims]
         self.pyramid = Pyramid.of(shape.size)
         dims, strides = shape.spatial_dims, self.pyramid.strides
@@ -86,9 +86,9 @@ class UNet(nn.Module):
         self.start = nn.Linear(told, channels[0] * math.prod(self.pyramid.base))
         # From the second level on, features come with those that the way down left there.
         merged = [channels[0], *(2 * width for width in channels[1:])]
+        # Convolved, then enlarged: transposed convolutions leave a grid (Odena et al. 2016).
         self.ups = nn.ModuleList(
-            up(dims, before, after, stride)
-            for before, after, stride in zip(merged, channels[1:], strides, strict=False)
+            conv(*pair, 3, 1, 1) for pair in zip(merged, channels[1:], strict=False)
         )
         self.norms = nn.ModuleList(_ToldNorm(width, told) for width in merged)
         self.images = nn.ModuleList(conv(width, made, 3, 1, 1) for width in merged)
@@ -116,11 +116,13 @@ class UNet(nn.Module):
         features = leaky_relu(self.norms[0](features, told), _SLOPE)
         total: Tensor = self.images[0](features)
         for level, stride in enumerate(self.pyramid.strides):
-            features = torch.cat([self.ups[level](features), found.pop()], dim=1)
-            features = leaky_relu(self.norms[level + 1](features, told), _SLOPE)
             factors = tuple(map(float, stride))
-            enlarged = interpolate(total, scale_factor=factors, mode=self._enlarge)
-            total = enlarged + self.images[level + 1](features)
+            both = torch.cat([self.ups[level](features), total], dim=1)
+            both = interpolate(both, scale_factor=factors, mode=self._enlarge)
+            features, total = both[:, : -self._made], both[:, -self._made :]
+            features = torch.cat([features, found.pop()], dim=1)
+            features = leaky_relu(self.norms[level + 1](features, told), _SLOPE)
+            total = total + self.images[level + 1](features)
         return self.pyramid.crop(total)
 
 

@@ -55,7 +55,7 @@ class InpaintingOptions(UNetOptions, HolesOptions):
         window: Side of what the local discriminator sees, as a share of each axis.
     """
 
-    steps: Count = 2000
+    steps: Count = 1200
     batch: Count = 16
     copies: bool = False
     mirror: bool = True

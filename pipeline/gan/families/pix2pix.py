@@ -19,7 +19,7 @@ arXiv:1801.04406.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -44,15 +44,14 @@ class Pix2pixOptions(UNetOptions, PairedOptions):
         whole: Judge the image as a whole as well.
     """
 
-    steps: Count = 2000
+    steps: Count = 1500
     batch: Count = 16
     copies: bool = False
     mirror: bool = True
     learning_rate: Positive = 1e-3
-    learning_rates: Mapping[str, Positive] = {"discriminator": 2e-3}
     betas: tuple[Decay, Decay] = (0.0, 0.99)
-    r1_gamma: NotNegative = 0.1
-    l1: NotNegative = 1.0
+    r1_gamma: NotNegative = 0.3
+    l1: NotNegative = 0.3
     patch_levels: Count = 3
     whole: bool = True
 
