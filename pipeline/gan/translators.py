@@ -72,7 +72,8 @@ class MaskedTranslator(nn.Module):
         found = self.middle(found)
         for step, norm in zip(self.ups, self.up_norms, strict=True):
             found = leaky_relu(norm(step(found)) + passed.pop(), _SLOPE)
-        made = self.end(found)
+        # In half precision the source keeps its own.
+        made = self.end(found).to(padded)
         content, mask = torch.tanh(made[:, :-1]), torch.sigmoid(made[:, -1:])
         return self.pyramid.crop(torch.lerp(padded, content, mask.expand_as(content)))
 

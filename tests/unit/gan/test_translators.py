@@ -30,6 +30,17 @@ def test_what_the_mask_leaves_out_is_the_source(size):
 
 
 @torch.no_grad()
+def test_a_source_loses_nothing_to_half_precision():
+    """With the mask closed, it comes out to the last bit although networks run in bfloat16."""
+    translator = MaskedTranslator(Shape(1, (16, 16), 1), 8, 16)
+    translator.end.weight[-1] = 0
+    translator.end.bias[-1] = -200
+    given = images((16, 16))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(translator(given), given)
+
+
+@torch.no_grad()
 def test_nothing_passes_by_the_code():
     """An encoder that says nothing leaves a decoder that makes one image of all sources."""
     recoder = Recoder(Shape(1, (16, 16), 1), 8, 16)
