@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import ClassVar, Literal
 
 import torch
@@ -44,7 +45,6 @@ from pipeline.gan.layers import (
     downs,
     equalised,
     spectrally_normalised,
-    ups,
     widths,
     with_spread,
 )
@@ -71,14 +71,14 @@ class ProgressiveOptions(AdversarialOptions):
     batch: Count = 16
     copies: bool = False
     mirror: bool = True
-    learning_rate: Positive = 3e-3
-    learning_rates: Mapping[str, Positive] = {}
+    learning_rate: Positive = 1e-2
+    learning_rates: Mapping[str, Positive] = {"discriminator": 5e-3}
     betas: tuple[Decay, Decay] = (0.0, 0.99)
     r1_gamma: NotNegative = 0.1
     coarsest: Literal[4, 8] = 8
-    growing: float = Field(default=0.5, ge=0.0, lt=1.0)
-    ngf: Count = 32
-    ndf: Count = 32
+    growing: float = Field(default=0.4, ge=0.0, lt=1.0)
+    ngf: Count = 16
+    ndf: Count = 16
     widest: Count = 128
     latent: Count = 64
     embedding: Count = 16
@@ -238,12 +238,14 @@ class _Generator(nn.Module):
         told = options.latent + options.embedding
         self.embedding = nn.Embedding(shape.classes, options.embedding)
         self.start = nn.Linear(told, channels[0] * math.prod(pyramid.base))
-        self.ups = ups(dims, channels, pyramid.strides)
+        self.finer = nn.ModuleList(
+            CONVOLUTIONS[dims](*pair, 3, padding=1) for pair in pairwise(channels)
+        )
         self.images = nn.ModuleList(
             CONVOLUTIONS[dims](width, shape.channels, 1) for width in channels[ladder.first :]
         )
         equalised(self.start)
-        equalised(self.ups)
+        equalised(self.finer)
         equalised(self.images, gain=1.0)
 
     def forward(self, latents: Tensor, labels: Tensor, grown: float) -> Tensor:
@@ -251,14 +253,19 @@ class _Generator(nn.Module):
         told = torch.cat([latents, self.embedding(labels)], dim=1)
         features = self.start(told).unflatten(1, (-1, *ladder.pyramid.base))
         features = _activated(features)
-        for step in self.ups[:level]:
-            features = _activated(step(features))
+        for number in range(level):
+            features = self._refined(features, number)
         image = self.images[level - ladder.first](features)
         if grown > level:
-            finer = self.images[level + 1 - ladder.first](_activated(self.ups[level](features)))
+            finer = self.images[level + 1 - ladder.first](self._refined(features, level))
             image = _enlarged(image, ladder.pyramid.strides[level])
             image, level = torch.lerp(image, finer, grown - level), level + 1
         return ladder.pyramid.crop(ladder.enlarged(torch.tanh(image), level))
+
+    def _refined(self, features: Tensor, level: int) -> Tensor:
+        """Features of the next finer level."""
+        enlarged = _enlarged(features, self._ladder.pyramid.strides[level])
+        return _activated(self.finer[level](enlarged))
 
 
 class _Discriminator(nn.Module):
