@@ -1,14 +1,15 @@
 """The convolutional bodies of Radford et al. 2016, for families that differ in what they tell them.
 
-Strided convolutions, no pooling, in 2D and 3D and for any size. Two things differ from the paper,
-both for the sake of few images and short trainings: images are normalised in groups of channels,
+Strided convolutions, no pooling, in 2D and 3D and for any size. Three things differ from the paper,
+all for the sake of few images and short trainings. Images are normalised in groups of channels,
 each by itself, instead of over the batch, so that averaged weights need no statistics to go with
-them and labels of a batch do not mix; and every level of the generator adds its own image to the
-enlarged one of the level before, so that shapes are there within the first hundred steps.
+them and labels of a batch do not mix. What an image is made from enters the generator at every
+level. And every level adds its own image to the enlarged one of the level before, so that shapes
+are there within the first hundred steps.
 
 Sources: body: Radford et al. 2016, arXiv:1511.06434, section 3; group normalisation: Wu and He
-2018, arXiv:1803.08494; sum of the levels' images: Karras et al. 2020, arXiv:1912.04958, section
-4.1.
+2018, arXiv:1803.08494; latents at every level: Brock et al. 2019, arXiv:1809.11096, section 3;
+sum of the levels' images: Karras et al. 2020, arXiv:1912.04958, section 4.1.
 """
 
 from __future__ import annotations
@@ -44,9 +45,7 @@ class GeneratorBody(nn.Module):
         self._enlarge = _ENLARGE[dims]
         channels = widths(len(strides), finest, widest)
         self.start = nn.Linear(told, channels[0] * math.prod(self.pyramid.base))
-        self.norms = nn.ModuleList(
-            nn.GroupNorm(max(1, width // _GROUP), width) for width in channels
-        )
+        self.norms = nn.ModuleList(_ToldNorm(width, told) for width in channels)
         self.images = nn.ModuleList(
             CONVOLUTIONS[dims](width, shape.channels, 1) for width in channels
         )
@@ -57,7 +56,7 @@ class GeneratorBody(nn.Module):
         features = self.start(told).unflatten(1, (-1, *self.pyramid.base))
         total: Tensor | None = None
         for level, stride in enumerate(self.pyramid.strides):
-            features = leaky_relu(self.norms[level](features), SLOPE)
+            features = leaky_relu(self.norms[level](features, told), SLOPE)
             image = self.images[level](features)
             factors = tuple(map(float, stride))
             total = interpolate(
@@ -93,3 +92,20 @@ class DiscriminatorBody(nn.Module):
         for step in self.downs:
             found = leaky_relu(step(found), SLOPE)
         return found.flatten(1)
+
+
+class _ToldNorm(nn.Module):
+    """Group normalisation whose scale and shift depend on what the image is made from."""
+
+    def __init__(self, channels: int, told: int) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(max(1, channels // _GROUP), channels, affine=False)
+        self.tell = nn.Linear(told, 2 * channels)
+        nn.init.zeros_(self.tell.weight)
+        nn.init.zeros_(self.tell.bias)
+
+    def forward(self, features: Tensor, told: Tensor) -> Tensor:
+        shape = (len(features), -1, *[1] * (features.ndim - 2))
+        scale, shift = (part.reshape(shape) for part in self.tell(told).chunk(2, dim=1))
+        changed: Tensor = self.norm(features) * (1.0 + scale) + shift
+        return changed

@@ -47,6 +47,7 @@ class AcganOptions(AdversarialOptions):
             as in the paper. Without it, it learns them from real ones alone.
     """
 
+    steps: Count = 2000
     batch: Count = 16
     copies: bool = False
     mirror: bool = True

@@ -1,11 +1,12 @@
 """Conditional GAN: the class goes into both networks as an input, and that is all.
 
-The generator is fed a latent and the class's one-hot code; the discriminator maps image and code
-to a hidden layer each, and judges the pair in a joint one. It must so find out by itself that an
-image can be real and yet wrong for its class, which `conditional` builds in as a projection and
-`acgan` as a task. Defaults differ from the paper, which has fully connected networks for 60,000
-digits: convolutional bodies, Adam, R1 and a discriminator that sees everything shifted, to learn
-from a few hundred images within minutes; each is an option.
+The generator is fed a latent and the class's one-hot code, the discriminator an image and the code
+as flat channels beside it. It must so find out by itself that an image can be real and yet wrong
+for its class, which `conditional` builds in as a projection and `acgan` as a task. Defaults differ
+from the paper, which has fully connected networks for 60,000 digits: convolutional bodies, Adam,
+R1 and a discriminator that sees everything shifted, to learn from a few hundred images within
+minutes. (Joined to the image in a hidden layer at the end, as in the paper, the class made the
+discriminator jump between ignoring it and seeing nothing else.)
 
 Sources: Mirza and Osindero 2014, arXiv:1411.1784, equation 2 and section 4.1; bodies: Radford et
 al. 2016, arXiv:1511.06434; R1: Mescheder et al. 2018, arXiv:1801.04406; differentiable
@@ -19,12 +20,12 @@ from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.nn.functional import leaky_relu, one_hot
+from torch.nn.functional import one_hot
 
 from pipeline.config import Count, NotNegative, Positive
 from pipeline.gan import game, latents
 from pipeline.gan.adversarial import AdversarialOptions
-from pipeline.gan.bodies import SLOPE, DiscriminatorBody, GeneratorBody
+from pipeline.gan.bodies import DiscriminatorBody, GeneratorBody
 from pipeline.gan.family import Batch, Decay, Phase, Report, Sampled, Shape, TrainingOptions
 from pipeline.gan.layers import spectrally_normalised
 from pipeline.gan.view import View
@@ -38,9 +39,9 @@ class CganOptions(AdversarialOptions):
         ndf: The same of the discriminator.
         widest: The most channels of any level.
         latent: Numbers that an image is made from, beside its class.
-        joint: Units of the layer in which the discriminator joins image and class.
     """
 
+    steps: Count = 2000
     batch: Count = 16
     copies: bool = False
     mirror: bool = True
@@ -51,7 +52,6 @@ class CganOptions(AdversarialOptions):
     ndf: Count = 32
     widest: Count = 128
     latent: Count = 64
-    joint: Count = 64
     r1_gamma: NotNegative = 0.1
 
 
@@ -139,21 +139,21 @@ class _Generator(nn.Module):
 
 
 class _Discriminator(nn.Module):
-    """(N, C, *spatial) and (N,) class indices -> (N,) logits, by way of a joint hidden layer."""
+    """(N, C, *spatial) and (N,) class indices -> (N,) logits; the class comes as flat channels."""
 
     def __init__(self, shape: Shape, options: CganOptions) -> None:
         super().__init__()
         self._classes = shape.classes
-        self.body = DiscriminatorBody(shape, finest=options.ndf, widest=options.widest)
-        # A layer on both parts is the sum of a layer on each.
-        self.image = nn.Linear(self.body.features, options.joint)
-        self.code = nn.Linear(shape.classes, options.joint, bias=False)
-        self.logit = nn.Linear(options.joint, 1)
+        self.body = DiscriminatorBody(
+            shape, finest=options.ndf, widest=options.widest, more=shape.classes
+        )
+        self.logit = nn.Linear(self.body.features, 1)
         if options.spectral_norm:
             spectrally_normalised(self)
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         codes = one_hot(labels, self._classes).to(images)
-        joint = leaky_relu(self.image(self.body(images)) + self.code(codes), SLOPE)
-        logits: Tensor = self.logit(joint).squeeze(1)
+        flat = codes.reshape(*codes.shape, *[1] * (images.ndim - 2))
+        told = torch.cat([images, flat.expand(-1, -1, *images.shape[2:])], dim=1)
+        logits: Tensor = self.logit(self.body(told)).squeeze(1)
         return logits

@@ -49,7 +49,7 @@ class DiffusionOptions(TrainingOptions):
         sampling_steps: Passes of the U-Net an image, a divisor of 1000.
     """
 
-    steps: Count = 1500
+    steps: Count = 1400
     batch: Count = 16
     copies: bool = False
     mirror: bool = True

@@ -20,6 +20,17 @@ def test_an_image_in_training_does_not_depend_on_its_neighbours(size):
     assert not torch.allclose(one[1], other[1], atol=1e-3)
 
 
+def test_what_an_image_is_made_from_enters_every_level():
+    """Even where the coarsest grid is the same, levels that listen make other images of it."""
+    torch.manual_seed(0)
+    body = GeneratorBody(Shape(1, (16, 16), 1), 3, finest=8, widest=16)
+    body.start.weight.data.zero_()
+    told = torch.randn(2, 3)
+    assert torch.equal(*body(told))
+    torch.nn.init.normal_(body.norms[-1].tell.weight)
+    assert not torch.allclose(*body(told), atol=1e-3)
+
+
 def test_levels_add_their_images():
     """With the last level silent and the first level's image flat, all pixels are its tanh."""
     body = GeneratorBody(Shape(1, (16, 16), 1), 3, finest=8, widest=16)

@@ -13,7 +13,7 @@ SHAPE = Shape(1, (16, 16), 3)
 def family():
     """A small one, from a fixed seed."""
     torch.manual_seed(0)
-    return Cgan(SHAPE, CganOptions(ngf=8, ndf=8, widest=16, latent=4, joint=6))
+    return Cgan(SHAPE, CganOptions(ngf=8, ndf=8, widest=16, latent=4))
 
 
 def test_the_class_goes_into_both_networks():
@@ -27,7 +27,7 @@ def test_the_class_goes_into_both_networks():
         assert judged[one] != judged[other]
 
 
-def test_the_class_is_joined_to_the_image_by_a_hidden_layer():
+def test_the_class_comes_to_the_image_and_not_to_the_verdict_alone():
     """What a class adds to the logit depends on the image; a mere bias a class would not."""
     model = family()
     images = torch.rand(2, 1, 16, 16) * 2 - 1
@@ -37,16 +37,18 @@ def test_the_class_is_joined_to_the_image_by_a_hidden_layer():
 
 
 def test_real_and_generated_images_are_judged_as_of_the_same_classes():
-    """Without what is told of classes, the loss does not depend on the labels; with it, it does."""
+    """A discriminator deaf to classes has one loss for all labels; a listening one has not."""
     images = torch.rand(3, 1, 16, 16)
 
     def loss(model, *labels):
         batch = Batch(torch.tensor(labels), images)
-        model.networks["generator"].body.start.weight.data[:, -3:] = 0
+        for name, weight in model.networks["generator"].named_parameters():
+            if name.endswith(("start.weight", "tell.weight")):
+                weight.data[:, -3:] = 0
         return model.loss("discriminator", batch, torch.Generator().manual_seed(1)).terms
 
     deaf = family()
-    deaf.networks["discriminator"].code.weight.data.zero_()
+    deaf.networks["discriminator"].body.downs[0].weight.data[:, -3:] = 0
     assert torch.equal(loss(deaf, 0, 1, 2)["discriminator"], loss(deaf, 2, 2, 0)["discriminator"])
     told = family()
     assert loss(told, 0, 1, 2)["discriminator"] != loss(told, 2, 2, 0)["discriminator"]

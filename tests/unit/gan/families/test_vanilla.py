@@ -15,7 +15,7 @@ SHAPE = Shape(1, (8, 8), 1)
 def family(**options):
     """A small one, from a fixed seed."""
     torch.manual_seed(0)
-    sizes = {"generator_units": 16, "discriminator_units": 400, "augmentation": ()}
+    sizes = {"generator_units": 16, "discriminator_units": 400}
     return Vanilla(SHAPE, VanillaOptions(**{**sizes, **options}))
 
 
