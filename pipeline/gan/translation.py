@@ -43,7 +43,7 @@ class TranslationOptions(AdversarialOptions, UnpairedOptions):
         judged: Whether a discriminator judges the image as a `whole` or its `patches`.
     """
 
-    steps: Count = 800
+    steps: Count = 600
     batch: Count = 8
     mirror: bool = True
     learning_rate: Positive = 1e-3
