@@ -76,7 +76,7 @@ class SrganOptions(AdversarialOptions, LowHighOptions):
     widest: Count = 128
     blocks: Count = 4
     latent: Count = 4
-    pretraining: Share = 0.15
+    pretraining: Share = 0.3
     content: NotNegative = 1.0
     pixel: NotNegative = 10.0
     perceptual_steps: Count = 300

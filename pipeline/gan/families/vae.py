@@ -4,8 +4,10 @@ The networks are MONAI's `VarAutoEncoder`, as its users would build it, without 
 takes from an image how bright and how sharp it is as a whole. One model with a prior of its own for
 each class was tried, and made both classes alike.
 
-The variance of the decoder's noise is the likeliest one, the mean squared error itself, which sets
-the balance between reconstruction and divergence that is otherwise tuned by hand; `beta` shifts it.
+The variance of the decoder's noise is the likeliest one, the mean squared error itself, so that the
+balance between reconstruction and divergence does not depend on how noisy the images are. `beta`
+shifts it: at 1, the likelihood's bound, a few hundred images are told apart by codes so narrow that
+samples from the prior fall between them, and show no lesion; hence 20.
 The decoder's mean is what is sampled, as is usual; `noise: true` draws from the whole model, the
 noise in the pixels included.
 
@@ -38,13 +40,13 @@ class VaeOptions(TrainingOptions):
         ngf: Channels at the finest level; they double at each coarser one.
         widest: The most channels of any level.
         latent: Numbers that an image is made from.
-        beta: Weight of the divergence from the prior: 1 is the likelihood's bound, more makes
-            samples likelier and reconstructions worse.
+        beta: Weight of the divergence from the prior: 1 is the likelihood's bound, more brings
+            samples nearer to the training images' kind, and makes them smoother.
         noise: Whether a sample has the decoder's noise in its pixels.
         truncation: Factor of the latents when sampling: below 1 trades diversity for fidelity.
     """
 
-    steps: Count = 1500
+    steps: Count = 1200
     batch: Count = 16
     copies: bool = False
     mirror: bool = True
@@ -56,7 +58,7 @@ class VaeOptions(TrainingOptions):
     ngf: Count = 16
     widest: Count = 128
     latent: Count = 32
-    beta: Positive = 1.0
+    beta: Positive = 20.0
     noise: bool = False
     truncation: Positive = 1.0
 
