@@ -51,7 +51,7 @@ class Pix2pixOptions(UNetOptions, PairedOptions):
     learning_rate: Positive = 1e-3
     betas: tuple[Decay, Decay] = (0.0, 0.99)
     r1_gamma: NotNegative = 0.3
-    l1: NotNegative = 0.3
+    l1: NotNegative = 0.1
     patch_levels: Count = 3
     whole: bool = True
 
