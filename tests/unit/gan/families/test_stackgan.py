@@ -70,14 +70,14 @@ def test_a_condition_diverges_by_its_mean():
 
 
 def test_stage_two_starts_near_stage_one():
-    """Untrained, it hands on the enlarged image of stage I, give or take a tenth."""
+    """Untrained, it hands on the enlarged image of stage I, give or take a hundredth."""
     players = family()
     with torch.no_grad():
         text, noise = torch.zeros(4, 5), torch.zeros(4, players.options.embedding)
         small = torch.rand((4, 1, 8, 8), generator=torch.Generator().manual_seed(0)) * 2 - 1
         made, _ = players.networks["generator"](small, text, noise)
     enlarged = interpolate(small, scale_factor=2, mode="bilinear")
-    assert (made - enlarged).abs().mean() < 0.1
+    assert (made - enlarged).abs().mean() < 0.02
 
 
 def test_a_text_changes_the_image():
@@ -102,6 +102,8 @@ def test_a_wrong_text_counts_as_fake():
     )
     for share, depends in [(0.5, True), (0.0, False)]:
         players = family(matching=share)
+        # Untrained, a discriminator does not listen.
+        torch.nn.init.constant_(players.networks["discriminator"].read.weight, 0.1)
         losses = [
             players.loss("discriminator", each, torch.Generator().manual_seed(0)).terms
             for each in (right, swapped)
