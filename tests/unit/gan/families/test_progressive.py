@@ -35,27 +35,6 @@ def at(progressive, step):
     return progressive
 
 
-def grown(progressive, step):
-    """How far it has grown in a round."""
-    return at(progressive, step).networks["growth"]()
-
-
-@pytest.mark.parametrize(
-    ("step", "expected"),
-    [(0, 1.0), (10, 1.0), (15, 1.5), (20, 2.0), (30, 2.0), (36, 2.6), (40, 3.0), (79, 3.0)],
-)
-def test_growth_follows_the_round(step, expected):
-    """From 8 to 32 pixels: each level rests for ten rounds, the next is faded in over ten."""
-    assert grown(family(), step) == pytest.approx(expected)
-
-
-def test_growth_can_start_coarser_or_not_happen():
-    """From 4 pixels with coarsest 4; at full size from the start with growing 0."""
-    assert grown(family(coarsest=4), 0) == 0.0
-    assert grown(family(growing=0.0), 0) == 3.0
-    assert grown(family((8, 8)), 0) == 1.0
-
-
 def test_the_round_is_saved_and_not_averaged():
     """Loaded weights sample at the size at which they were saved; an integer is copied."""
     progressive, other = at(family(), 15), family()
@@ -91,17 +70,6 @@ def test_a_level_is_faded_in():
     assert torch.allclose(before, started, atol=1e-4)
     assert torch.allclose(ended, after, atol=1e-4)
     assert not torch.allclose(before, after, atol=1e-2)
-
-
-def test_real_images_are_blurred_to_the_growth():
-    """Means of blocks; half way between two levels, the mean of both."""
-    ladder = family().networks["growth"].ladder
-    images = torch.arange(1024.0).reshape(1, 1, 32, 32) / 1024
-    coarse, half, fine, full = (ladder.blurred(images, grown) for grown in (1.0, 1.5, 2.0, 3.0))
-    assert coarse[0, 0, :4, :4].unique().tolist() == [images[0, 0, :4, :4].mean().item()]
-    assert fine[0, 0, 2:4, :2].unique().tolist() == [images[0, 0, 2:4, :2].mean().item()]
-    assert torch.allclose(half, (coarse + fine) / 2)
-    assert torch.equal(full, images)
 
 
 @torch.no_grad()
