@@ -39,7 +39,8 @@ class TranslationOptions(AdversarialOptions, UnpairedOptions):
         widest: The most channels of any level.
         cycle: Weight of the difference between an image and its translation back.
         rivals: Share of real images of the opposite domain among what a discriminator learns to
-            reject; without any, a translator may come away with changing nothing.
+            reject; without any, a translator may come away with changing nothing, and with many
+            it avoids all that the classes have in common.
         judged: Whether a discriminator judges the image as a `whole` or its `patches`.
     """
 
@@ -55,7 +56,7 @@ class TranslationOptions(AdversarialOptions, UnpairedOptions):
     ndf: Count = 32
     widest: Count = 128
     cycle: NotNegative = 1.0
-    rivals: float = Field(default=0.5, ge=0.0, le=0.75)
+    rivals: float = Field(default=0.25, ge=0.0, le=0.75)
     judged: Judged = "whole"
 
 

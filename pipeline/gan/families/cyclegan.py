@@ -11,7 +11,7 @@ small images and a model about a minute:
 
 - the cycle weighs 1 and the identity 0.2 instead of 10 and 5: already with 3 and 0.5, and least
   squares, translators learnt to change nothing, and every image kept the class of its source;
-- half of what a discriminator learns to reject is real images of the opposite domain;
+- a quarter of what a discriminator learns to reject is real images of the opposite domain;
 - the non-saturating loss with R1 instead of least squares, whose gradient is weaker
   (`loss: least_squares` is the paper's), and no store of earlier translations;
 - a narrow U-Net that paints over the source by a mask, where the paper has a residual network at

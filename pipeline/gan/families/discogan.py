@@ -8,9 +8,9 @@ on wider layers, without which the code says too little of the source.
 
 The defaults differ from the paper where two classes have a few hundred small images and a model
 about a minute: half of what a discriminator learns to reject is real images of the opposite
-domain, the squared error of the reconstruction weighs 10, as pixels are few and differences small,
-group instead of batch normalisation, interpolation instead of transposed convolutions, R1, and
-Adam at 1e-3 and 2e-3 with averaged weights.
+domain, the squared error of the reconstruction weighs 10, group instead of batch normalisation,
+interpolation instead of transposed convolutions, R1, and Adam at 1e-3 and 2e-3 with averaged
+weights.
 
 Source: Kim et al. 2017, arXiv:1703.05192, section 2.
 """
@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
+from pydantic import Field
 from torch import Generator, Tensor
 from torch.nn.functional import mse_loss
 
@@ -36,6 +37,7 @@ class DiscoganOptions(TranslationOptions):
 
     ngf: Count = 16
     cycle: NotNegative = 10.0
+    rivals: float = Field(default=0.5, ge=0.0, le=0.75)
 
 
 class Discogan:
