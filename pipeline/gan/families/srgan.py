@@ -20,34 +20,26 @@ equation 1; no batch normalisation: Lim et al. 2017, arXiv:1707.02921, section 3
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, cast
 
 import numpy as np
 import torch
 from torch import Generator, Tensor, nn
-from torch.nn.functional import leaky_relu, mse_loss
+from torch.nn.functional import mse_loss
 
-from pipeline.classifier.batches import TrainingDiet
-from pipeline.classifier.small_resnet import SmallResNet
-from pipeline.classifier.training import Budget, train
-from pipeline.compute import Machine
 from pipeline.config import Count, NotNegative, Positive, Share
-from pipeline.data import Pool
 from pipeline.gan import game
 from pipeline.gan.adversarial import AdversarialOptions
 from pipeline.gan.diets.low_high import LowHighOptions
 from pipeline.gan.family import Batch, Decay, Phase, Report, Sampled, Shape, TrainingOptions
-from pipeline.gan.layers import CONVOLUTIONS, Pyramid, downs, spectrally_normalised, widths
-from pipeline.gan.resizing import enlargements, reduced_size, reductions, resize
+from pipeline.gan.perceptual import Perceptual
+from pipeline.gan.refining import Critic, Refiner
+from pipeline.gan.resizing import reduced_size, resize
 from pipeline.gan.view import View
 from pipeline.imageset import ImageSet
 
-_SLOPE = 0.2
-_SMALL = 0.1
-_HELD_OUT = 0.2
-_PERCEPTUAL = SmallResNet.Options(channels=(8, 16, 32), norm="batch")
+_LEAST = 1e-4
 
 
 class SrganOptions(AdversarialOptions, LowHighOptions):
@@ -96,9 +88,17 @@ class Srgan:
         self._low = reduced_size(shape.size, options.factor)
         self.networks = nn.ModuleDict(
             {
-                "generator": _Generator(shape, options),
-                "discriminator": _Discriminator(shape, options),
-                "perceptual": SmallResNet(shape.channels, shape.size, shape.classes, _PERCEPTUAL),
+                "generator": Refiner(
+                    shape, options.factor, options.ngf, options.blocks, options.latent
+                ),
+                "discriminator": Critic(
+                    shape,
+                    options.factor,
+                    options.ndf,
+                    options.widest,
+                    spectral_norm=options.spectral_norm,
+                ),
+                "perceptual": Perceptual(shape),
                 "view": View(options),
             }
         )
@@ -111,12 +111,10 @@ class Srgan:
             rng: Draws these patients and the batches.
         """
         real = train.take(train.manifest["origin"].eq("real").to_numpy(bool))
-        critic = cast("_Discriminator", self.networks["discriminator"])
+        critic = cast("Critic", self.networks["discriminator"])
         detail = critic.detail(torch.from_numpy(real.scaled()))
-        critic.gain.fill_(1.0 / max(float(detail.std()), _SMALL**4))
-        _train_perceptual(
-            self.networks["perceptual"], train, rng, steps=self.options.perceptual_steps
-        )
+        critic.gain.fill_(1.0 / max(float(detail.std()), _LEAST))
+        self._perceptual.fit(train, rng, steps=self.options.perceptual_steps)
 
     def phases(self, step: int) -> Sequence[Phase]:
         """Pixels first, then steps of both players."""
@@ -140,7 +138,7 @@ class Srgan:
             report = game.generate(self.options, judge(made))
             again = resize(made, self._generator.reductions)
             terms = {
-                "content": self.options.content * self._content(made, real),
+                "content": self.options.content * self._perceptual.distance(made, real),
                 "pixel": self.options.pixel * mse_loss(again, low),
             }
             return Report({**report.terms, **terms})
@@ -172,179 +170,15 @@ class Srgan:
         return logits
 
     @property
-    def _generator(self) -> _Generator:
-        return cast("_Generator", self.networks["generator"])
+    def _generator(self) -> Refiner:
+        return cast("Refiner", self.networks["generator"])
+
+    @property
+    def _perceptual(self) -> Perceptual:
+        return cast("Perceptual", self.networks["perceptual"])
 
     def _refine(self, low: Tensor, rng: Generator) -> Tensor:
         shape = (len(low), self.options.latent, *self._low)
         drawn = torch.randn(shape, generator=rng, device=low.device)
         images: Tensor = self._generator(low, drawn)
         return images
-
-    def _content(self, made: Tensor, real: Tensor) -> Tensor:
-        """Mean squared distance of normalised features, summed over the network's stages."""
-        # Its statistics are those of its own training, whatever mode the others are in.
-        network = cast("SmallResNet", self.networks["perceptual"]).eval()
-        with torch.no_grad():
-            wanted = _features(network, real)
-        found = _features(network, made)
-        distances = [
-            (own - other).square().sum(1).mean() for own, other in zip(found, wanted, strict=True)
-        ]
-        return torch.stack(distances).sum()
-
-
-class _Generator(nn.Module):
-    """(N, C, *reduced) and noise (N, latent, *reduced) -> (N, C, *spatial), about [-1, 1]."""
-
-    def __init__(self, shape: Shape, options: SrganOptions) -> None:
-        super().__init__()
-        convolution, width = CONVOLUTIONS[shape.spatial_dims], options.ngf
-        self.start = convolution(shape.channels + options.latent, width, 3, padding=1)
-        self.blocks = nn.ModuleList(_Residual(convolution, width) for _ in range(options.blocks))
-        self.end = convolution(width, width, 3, padding=1)
-        self.wider = nn.ModuleList(
-            convolution(width, width * 2**shape.spatial_dims, 3, padding=1)
-            for _ in range(round(math.log2(options.factor)))
-        )
-        self.sharper = convolution(width, width, 3, padding=1)
-        self.image = convolution(width, shape.channels, 3, padding=1)
-        with torch.no_grad():
-            cast("nn.Conv2d", self.image).weight.mul_(_SMALL)
-        self._size = shape.size
-        for axis, matrix in enumerate(enlargements(shape.size, options.factor)):
-            self.register_buffer(f"enlarge{axis}", matrix, persistent=False)
-        for axis, matrix in enumerate(reductions(shape.size, options.factor)):
-            self.register_buffer(f"reduce{axis}", matrix, persistent=False)
-
-    @property
-    def reductions(self) -> list[Tensor]:
-        """By axis the matrix that reduces an image again."""
-        return [self.get_buffer(f"reduce{axis}") for axis in range(len(self._size))]
-
-    def forward(self, low: Tensor, noise: Tensor) -> Tensor:
-        first = leaky_relu(self.start(torch.cat([low, noise], dim=1)), _SLOPE)
-        features = first
-        for block in self.blocks:
-            features = block(features)
-        features = first + self.end(features)
-        for wider in self.wider:
-            features = leaky_relu(shuffled(wider(features)), _SLOPE)
-        for axis, length in enumerate(self._size, start=2):
-            features = features.narrow(axis, 0, length)
-        detail: Tensor = self.image(leaky_relu(self.sharper(features), _SLOPE))
-        matrices = [self.get_buffer(f"enlarge{axis}") for axis in range(len(self._size))]
-        return resize(low, matrices) + detail
-
-
-class _Residual(nn.Module):
-    """Two convolutions beside a shortcut; same shape in and out."""
-
-    def __init__(self, convolution: Callable[..., nn.Module], width: int) -> None:
-        super().__init__()
-        self.first = convolution(width, width, 3, padding=1)
-        self.second = convolution(width, width, 3, padding=1)
-
-    def forward(self, features: Tensor) -> Tensor:
-        changed: Tensor = self.second(leaky_relu(self.first(features), _SLOPE))
-        return features + changed
-
-
-class _Detail(nn.Module):
-    """What is lost of (N, C, *spatial) when it is reduced and enlarged again."""
-
-    def __init__(self, size: tuple[int, ...], factor: int) -> None:
-        super().__init__()
-        pairs = zip(reductions(size, factor), enlargements(size, factor), strict=True)
-        self._names = []
-        for axis, (down, up) in enumerate(pairs):
-            self._names.append(f"blur{axis}")
-            self.register_buffer(self._names[-1], down @ up, persistent=False)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return images - resize(images, [self.get_buffer(name) for name in self._names])
-
-
-class _Discriminator(nn.Module):
-    """(N, C, *spatial) -> (N,) logits.
-
-    It is shown the detail apart, as strong as the image: only there do real and refined images
-    differ, by a few hundredths, and a discriminator of images alone takes long to look there.
-    """
-
-    gain: Tensor
-
-    def __init__(self, shape: Shape, options: SrganOptions) -> None:
-        super().__init__()
-        self.pyramid = Pyramid.of(shape.size)
-        self.detail = _Detail(shape.size, options.factor)
-        self.register_buffer("gain", torch.tensor(1.0))
-        dims, strides = shape.spatial_dims, self.pyramid.strides[::-1]
-        channels = widths(len(strides), options.ndf, options.widest)[::-1]
-        self.downs = downs(dims, [2 * shape.channels, *channels], strides)
-        self.whole = nn.Linear(channels[-1] * math.prod(self.pyramid.base), 1)
-        if options.spectral_norm:
-            spectrally_normalised(self)
-
-    def forward(self, images: Tensor) -> Tensor:
-        both = torch.cat([images, self.gain * self.detail(images)], dim=1)
-        found = self.pyramid.pad(both)
-        for step in self.downs:
-            found = leaky_relu(step(found), _SLOPE)
-        logits: Tensor = self.whole(found.flatten(1)).squeeze(1)
-        return logits
-
-
-def shuffled(features: Tensor) -> Tensor:
-    """Lay groups of 2^dims channels out as blocks of 2 pixels an axis.
-
-    Args:
-        features: (N, C * 2^dims, *spatial).
-
-    Returns:
-        (N, C, *twice the spatial).
-
-    Source: Shi et al. 2016, arXiv:1609.05158, equation 4; here for any number of axes.
-    """
-    dims = features.ndim - 2
-    parts = features.reshape(len(features), -1, *[2] * dims, *features.shape[2:])
-    order = [0, 1]
-    for axis in range(dims):
-        order += [2 + dims + axis, 2 + axis]
-    laid = parts.permute(order)
-    for axis in range(dims):
-        laid = laid.flatten(2 + axis, 3 + axis)
-    return laid
-
-
-def _features(network: SmallResNet, images: Tensor) -> list[Tensor]:
-    """What each stage sees, of length 1 across channels at every place."""
-    found = [network.stem(images)]
-    for block in network.blocks:
-        found.append(block(found[-1]))
-    return [each / (each.square().sum(1, keepdim=True) + 1e-6).sqrt() for each in found]
-
-
-def _train_perceptual(
-    network: nn.Module, rows: ImageSet, rng: np.random.Generator, *, steps: int
-) -> None:
-    """Train a classifier in place; rows of a fifth of the patients choose its checkpoint."""
-    patients = rows.manifest["patient_id"]
-    names = rng.permutation(patients.unique())
-    held = patients.isin(names[: math.ceil(_HELD_OUT * len(names))]).to_numpy(bool)
-    budget = Budget(
-        steps=steps,
-        batch=16,
-        learning_rate=2e-3,
-        weight_decay=1e-2,
-        evaluate_every=max(1, steps // 4),
-    )
-    trained = train(
-        network,
-        TrainingDiet([Pool(rows.take(~held if not held.all() else held))]),
-        rows.take(held),
-        budget,
-        Machine(),
-        seed=int(rng.integers(2**31)),
-    )
-    network.load_state_dict(trained.network.state_dict())
