@@ -243,7 +243,7 @@ class _Training:
         if asked:
             done = "roll_back" if asked == {"roll_back"} and self._roll_back() else "stop"
         if done == "stop":
-            self._stop()
+            self._stop(findings)
         self.history.findings += [
             each if each.action == "warn" else replace(each, action=done) for each in findings
         ]
@@ -260,8 +260,19 @@ class _Training:
         self.history.give_up()
         return True
 
-    def _stop(self) -> None:
-        """End the training, at the last good weights if there were any."""
+    def _stop(self, findings: Sequence[Finding]) -> None:
+        """End the training, at the last good weights if there were any.
+
+        Raises:
+            ParameterError: If there were none, and those at hand have exploded.
+        """
+        exploded = [each.message for each in findings if each.monitor == _GUARD]
+        if exploded and not self._good_at and self._best_at is None:
+            raise ParameterError(
+                f"{self._session.place}.learning_rate",
+                f"got {self._options.learning_rate}: the training of {self._session.name} diverged "
+                f"at step {self._step}, before it had made anything worth keeping: {exploded[0]}",
+            )
         if self._good_at:
             self._weights.restore(self._good)
         self._stopped = True
@@ -290,30 +301,18 @@ class _Training:
             self._family.after_step(phase.name, taken.report)
 
     def _leave_out(self, phase: Phase) -> None:
-        """Go on after a step that was not taken; after many, leave weights that lead nowhere.
-
-        Raises:
-            ParameterError: If there is neither a way back nor anything to keep.
-        """
+        """Go on after a step that was not taken; after many, leave weights that lead nowhere."""
         self.history.skip()
         self._weights.mend()
         self._skipped += 1
         if self._skipped <= _PATIENCE:
             return
         action = "stop" if self._options.monitors.get(_GUARD) == "stop" else "roll_back"
-        ended = action == "stop" or self._roll_backs == _ROLL_BACKS
-        if ended and not self._good_at and self._best_at is None:
-            raise self._diverged(phase)
-        message = f"the {phase.name}'s loss or gradient stopped being finite; lower learning_rate"
-        self._act([Finding(self._step, _GUARD, action, message)])
-
-    def _diverged(self, phase: Phase) -> ParameterError:
-        return ParameterError(
-            f"{self._session.place}.learning_rate",
-            f"got {self._options.learning_rate}: the training of {self._session.name} diverged "
-            f"at step {self._step}, where the {phase.name}'s loss or gradient stopped being "
-            "finite; lower it, or set clip to 1",
+        message = (
+            f"the {phase.name}'s loss or gradient stopped being finite; lower learning_rate, or "
+            "set clip to 1"
         )
+        self._act([Finding(self._step, _GUARD, action, message)])
 
 
 def _monitors(options: TrainingOptions) -> dict[str, tuple[Monitor, str]]:

@@ -5,7 +5,7 @@ et al. 2014, arXiv:1406.2661, proposition 1); a game that is going well stays be
 discriminator with a moderate lead. Victory is told by the share of right answers, since label
 smoothing keeps D(x) below one, hinge and least-squares logits stop growing at their margin, and a
 Wasserstein critic, which is to win, has no such share. A discriminator that has given up says the
-same of every image.
+same of every image. Either may pass within a few rows, above all at the beginning.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from typing import ClassVar
 
 from pipeline.gan.monitors.monitor import Row, lately
 
-_ROWS = 8
+_ROWS = 15
 _WON = 0.98
 _BLIND = 0.002
 
 
 class LostEquilibrium:
-    """The discriminator always right, or undecided about everything, over eight rows."""
+    """The discriminator always right, or undecided about everything, over fifteen rows."""
 
     action: ClassVar[str] = "warn"
 
     def __call__(self, history: Sequence[Row]) -> str | None:
-        """Say which side has lost."""
+        """Say which side has lost, once it has lasted for about a quarter of a training."""
         right = lately(history, "d_accuracy", _ROWS)
         real, fake = (lately(history, figure, _ROWS) for figure in ("d_real", "d_fake"))
         if not right or not real or not fake:

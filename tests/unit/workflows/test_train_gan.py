@@ -15,6 +15,7 @@ import pytest
 
 from pipeline import tensorfile
 from pipeline.errors import DataError, LeakError, ParameterError
+from pipeline.gan import fitting
 from pipeline.gan.checkpoints import load_model
 from pipeline.gan.naming import file_name
 from pipeline.tracking import NullRun
@@ -59,9 +60,10 @@ def train(root, family="conditional", **changes):
 
 
 def test_a_conditional_family_makes_one_model(root):
-    """Weights, history, findings and four previews; nothing half done is left."""
+    """Weights, history, findings, previews over time and of them; nothing half done is left."""
     written = train(root)
-    previews = {f"r0f0g0/previews/all-00000{step}.png" for step in (2, 4, 6, 8)}
+    over_time = {f"-00000{step}" for step in (2, 4, 6, 8)}
+    previews = {f"r0f0g0/previews/all{each}.png" for each in over_time | {"", "-walk"}}
     tables = {"r0f0g0/history_all.csv", "r0f0g0/findings_all.csv"}
     assert set(written) == previews | tables | {"r0f0g0/all.safetensors"}
     assert not list((root / ".resume").rglob("*.safetensors"))
@@ -85,13 +87,45 @@ def test_other_families_make_a_model_a_class(root):
 
 
 def test_a_family_never_sees_the_other_classes(root, monkeypatch):
-    """The rows of a job are those of its class; without copies, the real ones of it."""
-    jobs = train_gan.model_jobs(tiny_project.params(), root, "dcgan")
-    assert [set(train_gan._model_images(job).manifest["label"]) for job in jobs] == [
-        {label} for label in tiny_project.CLASSES
-    ]
-    (job, _) = train_gan.model_jobs(tiny_project.params(copies=False), root, "dcgan")
-    assert set(train_gan._model_images(job).manifest["origin"]) == {"real"}
+    """What a model is fitted to is its class; without copies, the real images of it."""
+    seen: list[pd.DataFrame] = []
+    whole = fitting.fit
+
+    def fit(plan, rows, *others):
+        seen.append(rows.images.manifest)
+        return whole(plan, rows, *others)
+
+    monkeypatch.setattr(fitting, "fit", fit)
+    train(root, "dcgan", copies=True)
+    assert [set(each["label"]) for each in seen] == [{label} for label in tiny_project.CLASSES]
+    assert {origin for each in seen for origin in each["origin"]} == {"real", "classical"}
+    train(root, "dcgan", copies=False)
+    assert {origin for each in seen[2:] for origin in each["origin"]} == {"real"}
+
+
+def test_the_preview_that_is_kept_is_of_the_weights_that_are_kept(root):
+    """The grid without a step in its name is that of the best-scored step."""
+    written = train(root, examinations=4)
+    step = load_model(root / "models/conditional/r0f0g0/all.safetensors")[1]["step"]
+    previews = "r0f0g0/previews/all"
+    assert written[f"{previews}.png"] == written[f"{previews}-{step:06d}.png"]
+
+
+def test_figures_of_examinations_reach_the_tracker(root):
+    """Under the model's name, at their steps, beside losses and gradients."""
+    heard = {}
+
+    class Listening(NullRun):
+        def listen(self, job, figures, at):
+            heard[at] = {"job": job, **figures}
+
+    params = tiny_project.params(examinations=2)
+    train_gan.run(params, root, "conditional", Listening())
+    examined = {"score", "diversity_0", "diversity_1", "d_train", "d_validation", "d_memory"}
+    assert set(heard) == set(range(1, 9))
+    assert {at for at, figures in heard.items() if examined <= set(figures)} == {4, 8}
+    assert {"loss_generator", "d_accuracy", "gradient_generator"} <= set(heard[1])
+    assert heard[8]["job"] == "conditional/r0f0g0/all"
 
 
 def test_two_trainings_give_the_same_bytes(root):

@@ -40,6 +40,13 @@ def test_lets_gradients_vary():
     assert Exploding()(history(1000.0, 1000.0, rows=5)) is None
 
 
+def test_what_is_absurd_needs_no_comparison():
+    """A learning rate of ten is at such figures from the first row on."""
+    assert "gradient has grown to 5e+06" in Exploding()(history(5e6, rows=0))
+    assert "loss has grown to 2e+08" in Exploding()(history(-2e8, rows=0, name="loss_x"))
+    assert Exploding()(history(5e5, rows=0)) is None
+
+
 def test_what_was_tiny_may_grow():
     """A gradient that comes back from nothing is a recovery."""
     assert Exploding()(history(5.0, 5.0, usual=1e-7)) is None
@@ -52,9 +59,12 @@ def test_networks_may_join_late():
     assert Exploding()(rows) is None
 
 
-@pytest.mark.parametrize(("shares", "expected"), [((0.6, 1.0), True), ((1.0, 0.2), False)])
+@pytest.mark.parametrize(
+    ("shares", "expected"),
+    [([0.6] * 9 + [1.0], True), ([1.0] * 9, False), ([1.0] * 9 + [0.2], False)],
+)
 def test_tells_of_steps_that_cannot_be_taken(shares, expected):
-    """More than half of them in two rows, even where a row has no other figure."""
+    """More than half of them in ten rows, even where a row has no other figure."""
     rows = [*history(), *({"step": 30 + i, "skipped": share} for i, share in enumerate(shares))]
     message = Exploding()(rows)
     assert (message is not None) == expected

@@ -20,8 +20,8 @@ WON, BLIND, HEALTHY = (0.995, 0.004, 1.0), (0.5, 0.5, 0.5), (0.7, 0.3, 0.8)
 )
 def test_tells_which_side_has_lost(row, expected):
     """A perfect discriminator and a blind one are each told, once it has lasted."""
-    assert expected in LostEquilibrium()(history(*[row] * 8))
-    assert LostEquilibrium()(history(*[row] * 7)) is None
+    assert expected in LostEquilibrium()(history(*[row] * 15))
+    assert LostEquilibrium()(history(*[row] * 14)) is None
 
 
 @pytest.mark.parametrize(
@@ -31,19 +31,19 @@ def test_tells_which_side_has_lost(row, expected):
 )
 def test_sees_a_victory_whatever_the_loss(row):
     """Where D(x) stays far from one at best, the share of right answers tells."""
-    assert "100% of cases" in LostEquilibrium()(history(*[row] * 8))
+    assert "100% of cases" in LostEquilibrium()(history(*[row] * 15))
 
 
 def test_one_healthy_row_resets():
     """A stretch that is interrupted is none."""
-    assert LostEquilibrium()(history(*[WON] * 7, HEALTHY)) is None
-    assert LostEquilibrium()(history(*[BLIND] * 7, HEALTHY)) is None
+    assert LostEquilibrium()(history(*[WON] * 14, HEALTHY)) is None
+    assert LostEquilibrium()(history(*[BLIND] * 14, HEALTHY)) is None
 
 
 def test_a_lead_is_no_victory():
     """A discriminator that is usually right teaches most; and one that is nearly blind, still."""
-    assert LostEquilibrium()(history(*[(0.9, 0.1, 0.93)] * 8)) is None
-    assert LostEquilibrium()(history(*[(0.505, 0.495, 0.52)] * 8)) is None
+    assert LostEquilibrium()(history(*[(0.9, 0.1, 0.93)] * 15)) is None
+    assert LostEquilibrium()(history(*[(0.505, 0.495, 0.52)] * 15)) is None
 
 
 def test_a_critic_may_win():
