@@ -9,10 +9,11 @@ One model makes all classes, since the rare one has too few images to learn back
 from; the critic is told the class by projection, and judges images within their class. Defaults
 differ from the paper where there are a few hundred images and a minute or two of one CPU thread:
 
-- two critic steps for one of the generator instead of five, and a penalty of 1 instead of 10: at
-  equal seconds the generator makes more steps, and the critic may be steeper;
-- a learning rate ten times higher, an average of the generator's weights, and a critic that sees
-  everything shifted at random, so that it cannot learn its few images by heart.
+- one critic step for one of the generator instead of five, at twice the generator's rate, and a
+  penalty of 1 instead of 10, so that a short training has enough steps of the generator;
+- a learning rate ten times higher that falls in the second half, an average of the generator's
+  weights, and a critic that sees everything shifted at random, so that it cannot learn its few
+  images by heart.
 
 Adam without momentum stands for the RMSProp of weight clipping.
 
@@ -30,7 +31,7 @@ import torch
 from pydantic import model_validator
 from torch import Generator, Tensor, nn
 
-from pipeline.config import Count, NotNegative, Positive
+from pipeline.config import Count, NotNegative, Positive, Share
 from pipeline.gan import game, latents
 from pipeline.gan.adversarial import AdversarialOptions
 from pipeline.gan.bodies import DiscriminatorBody, GeneratorBody
@@ -51,13 +52,15 @@ class WganGpOptions(AdversarialOptions):
         embedding: Numbers that a class is told by.
     """
 
+    steps: Count = 1500
     batch: Count = 16
     copies: bool = False
     mirror: bool = True
     learning_rate: Positive = 1e-3
+    learning_rates: Mapping[str, Positive] = {"discriminator": 2e-3}
+    decay_from: Share = 0.5
     betas: tuple[Decay, Decay] = (0.0, 0.9)
     loss: LossName = "wasserstein"
-    discriminator_steps: Count = 2
     gradient_penalty: NotNegative = 1.0
     ngf: Count = 32
     ndf: Count = 32
