@@ -24,7 +24,7 @@ al. 2018, arXiv:1801.04406.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import torch
@@ -60,6 +60,7 @@ class InpaintingOptions(UNetOptions, HolesOptions):
     copies: bool = False
     mirror: bool = True
     learning_rate: Positive = 1e-3
+    learning_rates: Mapping[str, Positive] = {"discriminator": 2e-3}
     betas: tuple[Decay, Decay] = (0.0, 0.99)
     r1_gamma: NotNegative = 0.3
     l1: NotNegative = 1.0
