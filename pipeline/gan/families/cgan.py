@@ -5,8 +5,8 @@ as flat channels beside it. It must so find out by itself that an image can be r
 for its class, which `conditional` builds in as a projection and `acgan` as a task. Defaults differ
 from the paper, which has fully connected networks for 60,000 digits: convolutional bodies, Adam,
 R1 and a discriminator that sees everything shifted, to learn from a few hundred images within
-minutes. (Joined to the image in a hidden layer at the end, as in the paper, the class made the
-discriminator jump between ignoring it and seeing nothing else.)
+minutes. The paper joins class and image in a hidden layer late in the discriminator; with
+convolutional bodies flat channels at its input are the common form of the same.
 
 Sources: Mirza and Osindero 2014, arXiv:1411.1784, equation 2 and section 4.1; bodies: Radford et
 al. 2016, arXiv:1511.06434; R1: Mescheder et al. 2018, arXiv:1801.04406; differentiable
