@@ -90,9 +90,9 @@ class Examiner:
         """
         made = [self._sample(family, kind) for kind in self.kinds]
         figures = {
-            f"diversity_{kind.label}": _spread(features) / usual
+            f"diversity_{kind.label}": _spread(features) / real
             for kind, features, (train, _) in zip(self.kinds, made, self._real, strict=True)
-            if (usual := _spread(train)) > 0
+            if (real := _spread(train)) > 0
         }
         if self.scores:
             figures["score"] = self._score(made)
