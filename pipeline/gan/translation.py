@@ -23,7 +23,7 @@ from pipeline.gan import game
 from pipeline.gan.adversarial import AdversarialOptions
 from pipeline.gan.diets.unpaired import SOURCES, UnpairedOptions
 from pipeline.gan.family import Batch, Decay, Phase, Report, Shape
-from pipeline.gan.translators import DomainDiscriminator, Judged
+from pipeline.gan.networks.translators import DomainDiscriminator, Judged
 from pipeline.gan.view import View
 
 GENERATORS = ("generator", "inverse")

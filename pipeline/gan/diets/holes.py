@@ -17,9 +17,9 @@ from torch import Generator, Tensor
 
 from pipeline.config import NotNegative
 from pipeline.gan.diets.diet import Offer
+from pipeline.gan.diets.feed import Feed, Pick
 from pipeline.gan.diets.masked import HOLES, require_masks
 from pipeline.gan.family import Batch, TrainingOptions
-from pipeline.gan.feed import Feed, Pick
 from pipeline.imageset import ImageSet
 
 

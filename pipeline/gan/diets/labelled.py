@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Generator
 
 from pipeline.gan.diets.diet import Offer
+from pipeline.gan.diets.feed import Feed
 from pipeline.gan.family import Batch, TrainingOptions
-from pipeline.gan.feed import Feed
 from pipeline.imageset import ImageSet
 
 

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from torch import Generator
 
 from pipeline.gan.diets.diet import Offer
+from pipeline.gan.diets.feed import Feed
 from pipeline.gan.family import Batch, TrainingOptions
-from pipeline.gan.feed import Feed
-from pipeline.gan.resizing import reductions, resize
+from pipeline.gan.networks.resizing import reductions, resize
 from pipeline.imageset import ImageSet
 
 

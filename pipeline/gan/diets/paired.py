@@ -16,10 +16,10 @@ from torch import Generator
 
 from pipeline.config import Share
 from pipeline.gan.diets.diet import Offer
+from pipeline.gan.diets.feed import Feed
 from pipeline.gan.diets.masked import require_masks
+from pipeline.gan.diets.outlines import Outlines, warped
 from pipeline.gan.family import Batch, TrainingOptions
-from pipeline.gan.feed import Feed
-from pipeline.gan.outlines import Outlines, warped
 from pipeline.imageset import ImageSet
 
 

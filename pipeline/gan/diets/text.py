@@ -19,11 +19,11 @@ from torch import Generator, Tensor
 
 from pipeline.config import Share
 from pipeline.errors import ParameterError, choose_one_of
-from pipeline.gan.captions import UNTOLD, Captions
+from pipeline.gan.diets.captions import UNTOLD, Captions
 from pipeline.gan.diets.diet import Offer
-from pipeline.gan.encoders import Encoder, Transformer, Words
+from pipeline.gan.diets.encoders import Encoder, Transformer, Words
+from pipeline.gan.diets.feed import Feed, Pick
 from pipeline.gan.family import Batch, TrainingOptions
-from pipeline.gan.feed import Feed, Pick
 from pipeline.imageset import ImageSet
 
 

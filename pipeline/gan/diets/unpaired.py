@@ -17,8 +17,8 @@ from torch import Generator
 
 from pipeline.errors import ParameterError
 from pipeline.gan.diets.diet import Offer
+from pipeline.gan.diets.feed import Feed
 from pipeline.gan.family import Batch, TrainingOptions
-from pipeline.gan.feed import Feed
 from pipeline.imageset import ImageSet
 
 SOURCES = "sources"

@@ -25,9 +25,9 @@ from torch.nn.functional import one_hot
 from pipeline.config import Count, NotNegative, Positive
 from pipeline.gan import game, latents
 from pipeline.gan.adversarial import AdversarialOptions
-from pipeline.gan.bodies import DiscriminatorBody, GeneratorBody
 from pipeline.gan.family import Batch, Decay, Phase, Report, Sampled, Shape, TrainingOptions
-from pipeline.gan.layers import spectrally_normalised
+from pipeline.gan.networks.bodies import DiscriminatorBody, GeneratorBody
+from pipeline.gan.networks.layers import spectrally_normalised
 from pipeline.gan.view import View
 
 

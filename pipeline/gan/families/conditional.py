@@ -24,7 +24,7 @@ from pipeline.config import Count, NotNegative, Positive
 from pipeline.gan import game, latents
 from pipeline.gan.adversarial import AdversarialOptions
 from pipeline.gan.family import Batch, Decay, Phase, Report, Sampled, Shape, TrainingOptions
-from pipeline.gan.layers import (
+from pipeline.gan.networks.layers import (
     CONVOLUTIONS,
     Pyramid,
     downs,

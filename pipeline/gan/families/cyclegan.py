@@ -35,8 +35,8 @@ from torch.nn.functional import l1_loss
 from pipeline.config import NotNegative
 from pipeline.gan import translation
 from pipeline.gan.family import Batch, Phase, Report, Sampled, Shape, TrainingOptions
+from pipeline.gan.networks.translators import MaskedTranslator
 from pipeline.gan.translation import Crossing, TranslationOptions
-from pipeline.gan.translators import MaskedTranslator
 
 
 class CycleganOptions(TranslationOptions):

@@ -32,7 +32,14 @@ from pipeline.config import Count, Positive
 from pipeline.gan import game, latents
 from pipeline.gan.adversarial import AdversarialOptions
 from pipeline.gan.family import Batch, Decay, Phase, Report, Sampled, Shape, TrainingOptions
-from pipeline.gan.layers import BATCH_NORMS, Pyramid, downs, spectrally_normalised, ups, widths
+from pipeline.gan.networks.layers import (
+    BATCH_NORMS,
+    Pyramid,
+    downs,
+    spectrally_normalised,
+    ups,
+    widths,
+)
 from pipeline.gan.view import View
 
 _SLOPE = 0.2

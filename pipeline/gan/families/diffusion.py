@@ -26,8 +26,8 @@ from torch import Generator, Tensor, nn
 from torch.nn.functional import mse_loss
 
 from pipeline.config import Count, NotNegative, Positive, Share
-from pipeline.gan.denoiser import GROUP, Denoiser
 from pipeline.gan.family import Batch, Decay, Phase, Report, Sampled, Shape, TrainingOptions
+from pipeline.gan.networks.denoiser import GROUP, Denoiser
 
 _TIMES = 1000
 

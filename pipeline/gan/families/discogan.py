@@ -28,8 +28,8 @@ from torch.nn.functional import mse_loss
 from pipeline.config import Count, NotNegative
 from pipeline.gan import translation
 from pipeline.gan.family import Batch, Phase, Report, Sampled, Shape, TrainingOptions
+from pipeline.gan.networks.translators import Recoder
 from pipeline.gan.translation import TranslationOptions
-from pipeline.gan.translators import Recoder
 
 
 class DiscoganOptions(TranslationOptions):

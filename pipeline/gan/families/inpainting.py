@@ -37,8 +37,8 @@ from pipeline.gan import game
 from pipeline.gan.diets.holes import HolesOptions
 from pipeline.gan.diets.masked import HOLES, bounds
 from pipeline.gan.family import Batch, Decay, Phase, Report, Sampled, Shape, TrainingOptions
-from pipeline.gan.layers import SMALLEST_AXIS
-from pipeline.gan.unet import Judging, UNet, UNetOptions, draw, draw_each
+from pipeline.gan.networks.layers import SMALLEST_AXIS
+from pipeline.gan.networks.unet import Judging, UNet, UNetOptions, draw, draw_each
 from pipeline.gan.view import View
 
 _POOLS = {2: max_pool2d, 3: max_pool3d}

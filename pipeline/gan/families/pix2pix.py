@@ -30,7 +30,7 @@ from pipeline.config import Count, NotNegative, Positive
 from pipeline.gan import game
 from pipeline.gan.diets.paired import PairedOptions
 from pipeline.gan.family import Batch, Decay, Phase, Report, Sampled, Shape, TrainingOptions
-from pipeline.gan.unet import Judging, UNet, UNetOptions, draw, draw_each
+from pipeline.gan.networks.unet import Judging, UNet, UNetOptions, draw, draw_each
 from pipeline.gan.view import View
 
 

@@ -41,8 +41,8 @@ from pipeline.config import Count, NotNegative, Positive
 from pipeline.gan import game, latents
 from pipeline.gan.adversarial import AdversarialOptions
 from pipeline.gan.family import Batch, Decay, Phase, Report, Sampled, Shape, TrainingOptions
-from pipeline.gan.growth import Growth, Ladder, enlarged
-from pipeline.gan.layers import (
+from pipeline.gan.networks.growth import Growth, Ladder, enlarged
+from pipeline.gan.networks.layers import (
     CONVOLUTIONS,
     Pyramid,
     downs,

@@ -33,9 +33,9 @@ from pipeline.gan import game
 from pipeline.gan.adversarial import AdversarialOptions
 from pipeline.gan.diets.low_high import LowHighOptions
 from pipeline.gan.family import Batch, Decay, Phase, Report, Sampled, Shape, TrainingOptions
-from pipeline.gan.perceptual import Perceptual
-from pipeline.gan.refining import Critic, Refiner
-from pipeline.gan.resizing import reduced_size, resize
+from pipeline.gan.networks.perceptual import Perceptual
+from pipeline.gan.networks.refining import Critic, Refiner
+from pipeline.gan.networks.resizing import reduced_size, resize
 from pipeline.gan.view import View
 from pipeline.imageset import ImageSet
 

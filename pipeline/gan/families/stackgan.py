@@ -39,10 +39,10 @@ from torch.nn.functional import interpolate, leaky_relu
 from pipeline.config import Count, NotNegative, Positive, Share
 from pipeline.gan import game, latents
 from pipeline.gan.adversarial import AdversarialOptions
-from pipeline.gan.bodies import SLOPE, DiscriminatorBody, GeneratorBody
 from pipeline.gan.diets.text import TextOptions
 from pipeline.gan.family import Batch, Decay, Phase, Report, Sampled, Shape, TrainingOptions
-from pipeline.gan.layers import (
+from pipeline.gan.networks.bodies import SLOPE, DiscriminatorBody, GeneratorBody
+from pipeline.gan.networks.layers import (
     CONVOLUTIONS,
     SMALLEST_AXIS,
     Pyramid,

@@ -49,8 +49,8 @@ from pipeline.gan.family import (
     Shape,
     TrainingOptions,
 )
-from pipeline.gan.layers import Pyramid, downs, spectrally_normalised, widths
-from pipeline.gan.modulated import MappingNetwork, SynthesisNetwork
+from pipeline.gan.networks.layers import Pyramid, downs, spectrally_normalised, widths
+from pipeline.gan.networks.modulated import MappingNetwork, SynthesisNetwork
 from pipeline.gan.penalties import path_lengths
 from pipeline.gan.view import View
 

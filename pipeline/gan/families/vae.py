@@ -26,7 +26,7 @@ from torch import Generator, Tensor, nn
 from pipeline.config import Count, NotNegative, Positive, Share
 from pipeline.gan import latents
 from pipeline.gan.family import Batch, Decay, Phase, Report, Sampled, Shape, TrainingOptions
-from pipeline.gan.layers import Pyramid, widths
+from pipeline.gan.networks.layers import Pyramid, widths
 
 _FIRST = 0.04
 _PACE = 0.01

@@ -28,7 +28,7 @@ from pipeline.config import Count, NotNegative, Positive, Share
 from pipeline.gan import game, latents
 from pipeline.gan.adversarial import AdversarialOptions
 from pipeline.gan.family import Batch, Phase, Policies, Report, Sampled, Shape, TrainingOptions
-from pipeline.gan.layers import spectrally_normalised
+from pipeline.gan.networks.layers import spectrally_normalised
 from pipeline.gan.view import View
 
 _FAINT = 1e-3

@@ -34,10 +34,10 @@ from torch import Generator, Tensor, nn
 from pipeline.config import Count, NotNegative, Positive, Share
 from pipeline.gan import game, latents
 from pipeline.gan.adversarial import AdversarialOptions
-from pipeline.gan.bodies import DiscriminatorBody, GeneratorBody
 from pipeline.gan.family import Batch, Decay, Phase, Report, Sampled, Shape, TrainingOptions
-from pipeline.gan.layers import spectrally_normalised
 from pipeline.gan.losses import LossName
+from pipeline.gan.networks.bodies import DiscriminatorBody, GeneratorBody
+from pipeline.gan.networks.layers import spectrally_normalised
 from pipeline.gan.view import View
 
 

@@ -18,9 +18,7 @@ def test_two_pairs_on_a_line_by_hand():
 def test_two_draws_of_one_distribution_reach_what_the_paper_says():
     """Density is 1 in expectation and coverage near 1 - 2^-k (equation 7; 0.97 at k = 5)."""
     rng = np.random.default_rng(0)
-    figures = density_coverage(
-        rng.normal(size=(600, 8)), rng.normal(size=(600, 8)), neighbours=5
-    )
+    figures = density_coverage(rng.normal(size=(600, 8)), rng.normal(size=(600, 8)), neighbours=5)
     # Over ten other seeds the spread was 0.03 and 0.008; five of them are allowed.
     assert figures["density"] == pytest.approx(1.0, abs=0.15)
     assert figures["coverage"] == pytest.approx(1 - 2**-5, abs=0.04)

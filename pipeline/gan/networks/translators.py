@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, leaky_relu
 
 from pipeline.gan.family import Shape
-from pipeline.gan.layers import (
+from pipeline.gan.networks.layers import (
     CONVOLUTIONS,
     Pyramid,
     downs,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pipeline.gan.denoiser import Denoiser, _waves, spread, stack
 from pipeline.gan.family import Shape
+from pipeline.gan.networks.denoiser import Denoiser, _waves, spread, stack
 
 
 def test_a_block_of_pixels_becomes_the_channels_of_one_place():

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from pipeline.gan.family import Shape
-from pipeline.gan.modulated import (
+from pipeline.gan.networks.modulated import (
     EqualisedLinear,
     MappingNetwork,
     ModulatedConvolution,

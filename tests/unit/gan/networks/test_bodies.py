@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pipeline.gan.bodies import DiscriminatorBody, GeneratorBody
 from pipeline.gan.family import Shape
+from pipeline.gan.networks.bodies import DiscriminatorBody, GeneratorBody
 
 
 @pytest.mark.parametrize("size", [(16, 16), (8, 16, 12)], ids=str)

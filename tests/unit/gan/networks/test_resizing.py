@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pipeline.gan.resizing import enlargements, reduced_size, reductions, resize
+from pipeline.gan.networks.resizing import enlargements, reduced_size, reductions, resize
 
 SIZES = [(16, 16), (17, 14), (8, 12, 9)]
 

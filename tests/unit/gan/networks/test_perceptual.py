@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pipeline.gan.family import Shape
-from pipeline.gan.perceptual import Perceptual
+from pipeline.gan.networks.perceptual import Perceptual
 from tests.labelled_noise import labelled_noise
 
 SHAPE = Shape(1, (12, 11), 2)

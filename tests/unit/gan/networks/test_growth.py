@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pipeline.gan.growth import Growth, Ladder, enlarged
-from pipeline.gan.layers import Pyramid
+from pipeline.gan.networks.growth import Growth, Ladder, enlarged
+from pipeline.gan.networks.layers import Pyramid
 
 
 def growth(size=(32, 32), coarsest=8, rounds=40.0):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import ParameterError
-from pipeline.gan.captions import UNTOLD, Captions, indicators, sentence, words
+from pipeline.gan.diets.captions import UNTOLD, Captions, indicators, sentence, words
 from pipeline.imageset import COLUMNS
 
 

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from pipeline.gan.family import Shape
-from pipeline.gan.layers import CONVOLUTIONS, Pyramid, downs, spectrally_normalised, widths
-from pipeline.gan.resizing import enlargements, reductions, resize
+from pipeline.gan.networks.layers import CONVOLUTIONS, Pyramid, downs, spectrally_normalised, widths
+from pipeline.gan.networks.resizing import enlargements, reductions, resize
 
 _SLOPE = 0.2
 _SMALL = 0.1

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline.errors import ParameterError
-from pipeline.gan.captions import Captions, indicators, sentence
+from pipeline.gan.diets.captions import Captions, indicators, sentence
 
 _EXTRA = "text"
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pipeline.errors import ParameterError
-from pipeline.gan.layers import (
+from pipeline.gan.networks.layers import (
     Pyramid,
     down,
     equalised,

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from pipeline.errors import ParameterError
-from pipeline.gan.captions import UNTOLD, Captions
-from pipeline.gan.encoders import Transformer, Words
+from pipeline.gan.diets.captions import UNTOLD, Captions
+from pipeline.gan.diets.encoders import Transformer, Words
 
 CAPTIONS = Captions({"margin": {"Sharp": "Sharp", "Poor": "Poor"}})
 LEVELS = pd.DataFrame({"margin": ["Sharp", "Sharp", "Poor", "Sharp", UNTOLD]})

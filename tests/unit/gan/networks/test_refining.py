@@ -6,8 +6,8 @@ import torch
 from torch.nn.functional import pixel_shuffle
 
 from pipeline.gan.family import Shape
-from pipeline.gan.refining import Critic, Refiner, shuffled
-from pipeline.gan.resizing import enlargements, resize
+from pipeline.gan.networks.refining import Critic, Refiner, shuffled
+from pipeline.gan.networks.resizing import enlargements, resize
 
 SHAPE = Shape(1, (12, 11), 2)
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import silu
 
 from pipeline.gan.family import Shape
-from pipeline.gan.layers import CONVOLUTIONS, Pyramid, widths
+from pipeline.gan.networks.layers import CONVOLUTIONS, Pyramid, widths
 
 GROUP = 8
 _COARSEST = 8

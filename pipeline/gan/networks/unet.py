@@ -20,7 +20,7 @@ from pipeline.config import Count
 from pipeline.gan import latents
 from pipeline.gan.adversarial import AdversarialOptions
 from pipeline.gan.family import Shape
-from pipeline.gan.layers import (
+from pipeline.gan.networks.layers import (
     CONVOLUTIONS,
     Pyramid,
     downs,

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, avg_pool3d, interpolate
 
-from pipeline.gan.layers import Pyramid
+from pipeline.gan.networks.layers import Pyramid
 
 _POOL: Mapping[int, Callable[..., Tensor]] = {2: avg_pool2d, 3: avg_pool3d}
 

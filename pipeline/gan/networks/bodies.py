@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, leaky_relu
 
 from pipeline.gan.family import Shape
-from pipeline.gan.layers import CONVOLUTIONS, Pyramid, downs, ups, widths
+from pipeline.gan.networks.layers import CONVOLUTIONS, Pyramid, downs, ups, widths
 
 SLOPE = 0.2
 _GROUP = 8

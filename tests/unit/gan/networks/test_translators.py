@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from pipeline.gan.family import Shape
-from pipeline.gan.translators import DomainDiscriminator, MaskedTranslator, Recoder
+from pipeline.gan.networks.translators import DomainDiscriminator, MaskedTranslator, Recoder
 
 SIZES = [(32, 32), (28, 20), (8, 16, 16)]
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pipeline.gan.family import Shape
-from pipeline.gan.unet import Judging, UNet, UNetOptions, draw_each
+from pipeline.gan.networks.unet import Judging, UNet, UNetOptions, draw_each
 
 SMALL = {"ngf": 4, "ndf": 4, "widest": 8, "latent": 5, "noise": 2}
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.gan import feed as feeding
+from pipeline.gan.diets import feed as feeding
+from pipeline.gan.diets.feed import Feed
 from pipeline.gan.family import TrainingOptions
-from pipeline.gan.feed import Feed
 from pipeline.imageset import ImageSet, ImageSetWriter, Meta
 
 

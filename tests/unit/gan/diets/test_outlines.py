@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from pipeline.gan.outlines import Outlines, warped
+from pipeline.gan.diets.outlines import Outlines, warped
 
 
 def ball(size, radius, centre=None):

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipeline.gan.family import Shape
-from pipeline.gan.layers import Pyramid, widths
+from pipeline.gan.networks.layers import Pyramid, widths
 
 _CONVOLVE: Mapping[int, Callable[..., Tensor]] = {2: functional.conv2d, 3: functional.conv3d}
 _MODES = {2: "bilinear", 3: "trilinear"}
