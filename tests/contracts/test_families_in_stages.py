@@ -12,7 +12,7 @@ from pipeline.tracking import NullRun
 from pipeline.workflows import synthesize, train_gan
 from tests import tiny_project
 
-SMALL = {"batch": 4, "steps": 4, "ngf": 4, "ndf": 4, "widest": 8, "latent": 4, "examinations": 2}
+SMALL = {"batch": 4, "steps": 4, "ngf": 8, "ndf": 8, "widest": 8, "latent": 4, "examinations": 2}
 
 
 @pytest.mark.parametrize("name", list(FAMILIES))

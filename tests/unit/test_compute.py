@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from filelock import FileLock, Timeout
 
 from pipeline import compute
 from pipeline.compute import Machine
@@ -80,6 +81,17 @@ class TestMachine:
             assert (ones @ ones).dtype == torch.bfloat16
         with compute.autocast(Machine(precision="fp32")):
             assert (ones @ ones).dtype == torch.float32
+
+
+def test_a_lock_holds_others_off_and_lies_beside_its_directory(tmp_path):
+    """So that the directory can go while it is held."""
+    work = tmp_path / "half/work"
+    with compute.locked(work), pytest.raises(Timeout):
+        work.mkdir()
+        work.rmdir()
+        FileLock(tmp_path / "half/work.lock", timeout=0).acquire()
+    with FileLock(tmp_path / "half/work.lock", timeout=0):
+        pass
 
 
 def test_half_done_work_lies_in_the_real_repository(tmp_path, monkeypatch):
