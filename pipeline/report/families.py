@@ -49,7 +49,7 @@ def markdown(
         if (pictures / f"{name}.png").exists():
             lines += [f"![Real and generated images]({pictures.name}/{name}.png)", ""]
         if (pictures / f"{name}.md").exists():
-            lines += [(pictures / f"{name}.md").read_text(encoding="utf-8").strip(), ""]
+            lines += [*_said(pictures / f"{name}.md"), ""]
         lines += _attributes(found)
     return "\n".join(lines).rstrip() + "\n"
 
@@ -126,6 +126,14 @@ def _verdicts(figures: Mapping[str, Mapping[str, Any]], facts: Mapping[str, Any]
                 f" classifier's agreement starts at {_number(low)}, chance is {_number(chance)}."
             )
     return lines
+
+
+def _said(path: Path) -> list[str]:
+    """What somebody wrote about a family, its heading as a line of its own."""
+    heading, _, rest = path.read_text(encoding="utf-8").strip().partition("\n")
+    if not heading.startswith("# "):
+        return [heading, rest]
+    return [f"*{heading.partition(': ')[2] or heading[2:]}*", rest]
 
 
 def _attributes(found: Mapping[str, Any]) -> list[str]:

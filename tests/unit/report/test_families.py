@@ -36,7 +36,8 @@ def found(kid, seconds=100.0, batches="labelled", trained=True, low=0.7):
 @pytest.fixture
 def page(tmp_path):
     """The text for four families."""
-    (tmp_path / "conditional.md").write_text("Projection discriminator.\n")
+    text = "# `conditional`: one for all\n\nProjection discriminator.\n"
+    (tmp_path / "conditional.md").write_text(text)
     figures = {
         "vanilla": found(0.3, seconds=10.0, low=0.45),
         "conditional": found(0.01),
@@ -68,4 +69,6 @@ def test_shows_held_out_images_first_and_takes_in_the_texts(page):
     """The floor's row, thousands in the table, and what somebody wrote about a family."""
     assert "| *real, held out* |" in page
     assert "1,234,567" in page
-    assert page.index("## conditional") < page.index("Projection discriminator.")
+    section = page[page.index("## conditional") :]
+    assert section.index("*one for all*") < section.index("Projection discriminator.")
+    assert "# `conditional`" not in page
