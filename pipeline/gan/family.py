@@ -28,6 +28,7 @@ from pipeline.imageset import ImageSet
 from pipeline.registry import MONITORS
 
 Decay = Annotated[float, Field(ge=0.0, lt=1.0)]
+Mirror = bool | tuple[int, ...]
 Action = Literal["ignore", "warn", "stop", "roll_back"]
 
 
@@ -139,7 +140,8 @@ class TrainingOptions(Section):
         steps: Rounds of all phases.
         batch: Images a step.
         copies: Train on the classical copies as well, not on the real images alone.
-        mirror: Mirror real images along every axis at random. Better than letting the
+        mirror: Mirror real images at random: `true` along every axis that `augment.flip` allows,
+            a list along those spatial axes, e.g. [1]. Better than letting the
             discriminator flip what it sees, which leaves the generator with one orientation.
         balanced: Draw classes equally often, so that the rare one is learnt too.
         learning_rate: Adam's, for every network that `learning_rates` does not name.
@@ -157,7 +159,7 @@ class TrainingOptions(Section):
     steps: Count = 1200
     batch: Count = 32
     copies: bool = True
-    mirror: bool = False
+    mirror: Mirror = False
     balanced: bool = True
     learning_rate: Positive = 2e-4
     learning_rates: Mapping[str, Positive] = {}

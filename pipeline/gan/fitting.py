@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from pipeline import seeding
 from pipeline.compute import Machine, Report
+from pipeline.config import options_of
 from pipeline.gan import previews
 from pipeline.gan.examination import Examiner, Kind
 from pipeline.gan.family import Family, Prepares, TrainingOptions
@@ -40,6 +42,23 @@ class Plan:
     label: str | None
     name: str
     seed: int
+
+
+def options_for(
+    family: str, values: Mapping[str, Any], flip: bool | tuple[int, ...]
+) -> TrainingOptions:
+    """Read a family's options; `mirror: true` becomes what `augment.flip` allows.
+
+    A scan that may not be flipped upside down by the classical augmentation is not to be learnt
+    upside down either.
+
+    Raises:
+        ParameterError: If an option is unknown or out of bounds.
+    """
+    options: TrainingOptions = options_of(FAMILIES, family, values, f"train_gan.options.{family}")
+    if options.mirror is not True:
+        return options
+    return options.model_copy(update={"mirror": flip})
 
 
 def rows_of(plan: Plan, training: ImageSet, machine: Machine) -> Rows:

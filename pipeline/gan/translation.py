@@ -22,7 +22,7 @@ from pipeline.config import Count, NotNegative, Positive
 from pipeline.gan import game
 from pipeline.gan.adversarial import AdversarialOptions
 from pipeline.gan.diets.unpaired import SOURCES, UnpairedOptions
-from pipeline.gan.family import Batch, Decay, Phase, Report, Shape
+from pipeline.gan.family import Batch, Decay, Mirror, Phase, Report, Shape
 from pipeline.gan.networks.translators import DomainDiscriminator, Judged
 from pipeline.gan.view import View
 
@@ -46,7 +46,7 @@ class TranslationOptions(AdversarialOptions, UnpairedOptions):
 
     steps: Count = 600
     batch: Count = 8
-    mirror: bool = True
+    mirror: Mirror = True
     learning_rate: Positive = 1e-3
     learning_rates: Mapping[str, Positive] = dict.fromkeys(DISCRIMINATORS, 2e-3)
     betas: tuple[Decay, Decay] = (0.0, 0.99)

@@ -177,7 +177,8 @@ def _train(
     from pipeline.gan import fitting
 
     kind = FAMILIES.load(job.family)
-    options = kind.Options() if job.steps is None else kind.Options(steps=job.steps)
+    values = {} if job.steps is None else {"steps": job.steps}
+    options = fitting.options_for(job.family, values, job.params.augment.flip)
     makers: dict[str, tuple[Family, Any, int]] = {}
     parameters, kept, findings = 0, [], []
     started = time.process_time()

@@ -28,7 +28,7 @@ from pipeline.compute import (
     parallel_map,
     resume_directory,
 )
-from pipeline.config import Params, options_of
+from pipeline.config import Params
 from pipeline.errors import DataError
 from pipeline.gan.naming import file_name
 from pipeline.imageset import ImageSet
@@ -135,9 +135,11 @@ def _curves(jobs: Sequence[ModelJob]) -> pd.DataFrame:
 
 def model_jobs(params: Params, root: Path, family: str) -> list[ModelJob]:
     """List the models to train: folds x GAN seeds x (classes, or all of them in one)."""
+    from pipeline.gan import fitting
+
     kind = FAMILIES.load(family, "train_gan.families")
     values = params.train_gan.options.get(family, {})
-    options = options_of(FAMILIES, family, values, f"train_gan.options.{family}")
+    options = fitting.options_for(family, values, params.augment.flip)
     jobs = []
     for repeat, fold in Splits.open(root / "data/splits.csv").folds():
         labels = [None] if kind.conditional else _training_set(root, repeat, fold).meta.classes

@@ -6,7 +6,8 @@ is what lets an interrupted training continue with the very batches it would hav
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -15,7 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from pipeline.gan.family import Batch, TrainingOptions
+from pipeline.errors import ParameterError
+from pipeline.gan.family import Batch, Mirror, TrainingOptions
 from pipeline.imageset import ImageSet
 
 IN_MEMORY_BYTES = 2**31
@@ -32,7 +34,23 @@ class Pick:
     """
 
     rows: Tensor
-    mirrored: tuple[Tensor, ...] = ()
+    mirrored: Mapping[int, Tensor] = field(default_factory=dict)
+
+
+def mirrored_axes(mirror: Mirror, spatial_dims: int) -> tuple[int, ...]:
+    """The spatial axes that `mirror` names.
+
+    Raises:
+        ParameterError: If images have no such axis.
+    """
+    if isinstance(mirror, bool):
+        return tuple(range(spatial_dims)) if mirror else ()
+    if not set(mirror) <= set(range(spatial_dims)):
+        raise ParameterError(
+            "train_gan.options.<family>.mirror",
+            f"got {list(mirror)}; the images' spatial axes are {list(range(spatial_dims))}",
+        )
+    return mirror
 
 
 class Feed:
@@ -52,6 +70,7 @@ class Feed:
         self._labels = torch.tensor(labels)
         self._options = options
         self._device = device
+        self._axes = mirrored_axes(options.mirror, images.spatial_dims)
         self._members = {
             int(label): torch.from_numpy(np.flatnonzero(labels == label))
             for label in np.unique(labels)
@@ -82,8 +101,8 @@ class Feed:
             rows = self._balanced(count, rng)
         else:
             rows = torch.randint(len(self._labels), (count,), generator=rng)
-        axes = self.set.spatial_dims if self._options.mirror else 0
-        return Pick(rows, tuple(torch.rand(count, generator=rng) < 0.5 for _ in range(axes)))
+        coins = {axis: torch.rand(count, generator=rng) < 0.5 for axis in self._axes}
+        return Pick(rows, coins)
 
     def labels(self, pick: Pick) -> Tensor:
         """(N,) class indices."""
@@ -127,9 +146,9 @@ class Feed:
         return torch.stack(rows)
 
     def _mirrored(self, images: Tensor, pick: Pick) -> Tensor:
-        for axis, coins in enumerate(pick.mirrored, start=2):
+        for axis, coins in pick.mirrored.items():
             chosen = coins.to(self._device).reshape(-1, *[1] * (images.ndim - 1))
-            images = torch.where(chosen, images.flip(axis), images)
+            images = torch.where(chosen, images.flip(axis + 2), images)
         return images
 
     def _to_device(self, values: NDArray[Any]) -> Tensor:

@@ -18,7 +18,7 @@ from torch import Generator
 
 from pipeline.gan.diets.diet import Offer
 from pipeline.gan.diets.feed import Feed
-from pipeline.gan.family import Batch, TrainingOptions
+from pipeline.gan.family import Batch, Mirror, TrainingOptions
 from pipeline.gan.networks.resizing import reductions, resize
 from pipeline.imageset import ImageSet
 
@@ -34,7 +34,7 @@ class LowHighOptions(TrainingOptions):
     """
 
     copies: bool = True
-    mirror: bool = True
+    mirror: Mirror = True
     factor: Literal[2, 4] = 4
     real_targets: bool = True
 
@@ -54,7 +54,7 @@ class LowHigh:
     ) -> None:
         """Take the training rows."""
         real = images.manifest["origin"].eq("real").to_numpy(bool)
-        mirrored = options.model_copy(update={"mirror": True})
+        mirrored = options.model_copy(update={"mirror": options.mirror or True})
         self._real = Feed(images.take(real), labels[real], mirrored, device)
         self._views = Feed(images.take(~real), labels[~real], options, device)
         self._copied = set(labels[~real].tolist())

@@ -23,7 +23,7 @@ from torch.nn.functional import interpolate, leaky_relu
 from pipeline.config import Count, NotNegative, Positive
 from pipeline.gan import game, latents
 from pipeline.gan.adversarial import AdversarialOptions
-from pipeline.gan.family import Batch, Decay, Phase, Report, Sampled, Shape, TrainingOptions
+from pipeline.gan.family import Batch, Decay, Mirror, Phase, Report, Sampled, Shape, TrainingOptions
 from pipeline.gan.networks.layers import (
     CONVOLUTIONS,
     Pyramid,
@@ -51,7 +51,7 @@ class ConditionalOptions(AdversarialOptions):
 
     batch: Count = 16
     copies: bool = False
-    mirror: bool = True
+    mirror: Mirror = True
     learning_rate: Positive = 1e-3
     learning_rates: Mapping[str, Positive] = {"discriminator": 2e-3}
     betas: tuple[Decay, Decay] = (0.0, 0.99)

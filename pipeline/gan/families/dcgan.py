@@ -31,7 +31,7 @@ from torch.nn.functional import leaky_relu, relu
 from pipeline.config import Count, Positive
 from pipeline.gan import game, latents
 from pipeline.gan.adversarial import AdversarialOptions
-from pipeline.gan.family import Batch, Decay, Phase, Report, Sampled, Shape, TrainingOptions
+from pipeline.gan.family import Batch, Decay, Mirror, Phase, Report, Sampled, Shape, TrainingOptions
 from pipeline.gan.networks.layers import (
     BATCH_NORMS,
     Pyramid,
@@ -60,7 +60,7 @@ class DcganOptions(AdversarialOptions):
     steps: Count = 600
     batch: Count = 16
     copies: bool = False
-    mirror: bool = True
+    mirror: Mirror = True
     learning_rate: Positive = 1e-3
     betas: tuple[Decay, Decay] = (0.5, 0.99)
     ema: Decay = 0.99

@@ -26,7 +26,7 @@ from torch import Generator, Tensor, nn
 from torch.nn.functional import mse_loss
 
 from pipeline.config import Count, NotNegative, Positive, Share
-from pipeline.gan.family import Batch, Decay, Phase, Report, Sampled, Shape, TrainingOptions
+from pipeline.gan.family import Batch, Decay, Mirror, Phase, Report, Sampled, Shape, TrainingOptions
 from pipeline.gan.networks.denoiser import GROUP, Denoiser
 
 _TIMES = 1000
@@ -52,7 +52,7 @@ class DiffusionOptions(TrainingOptions):
     steps: Count = 1400
     batch: Count = 16
     copies: bool = False
-    mirror: bool = True
+    mirror: Mirror = True
     learning_rate: Positive = 1e-3
     betas: tuple[Decay, Decay] = (0.9, 0.99)
     decay_from: Share = 0.5

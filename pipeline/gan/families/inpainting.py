@@ -36,7 +36,7 @@ from pipeline.config import Count, NotNegative, Positive, Share
 from pipeline.gan import game
 from pipeline.gan.diets.holes import HolesOptions
 from pipeline.gan.diets.masked import HOLES, bounds
-from pipeline.gan.family import Batch, Decay, Phase, Report, Sampled, Shape, TrainingOptions
+from pipeline.gan.family import Batch, Decay, Mirror, Phase, Report, Sampled, Shape, TrainingOptions
 from pipeline.gan.networks.layers import SMALLEST_AXIS
 from pipeline.gan.networks.unet import Judging, UNet, UNetOptions, draw, draw_each
 from pipeline.gan.view import View
@@ -58,7 +58,7 @@ class InpaintingOptions(UNetOptions, HolesOptions):
     steps: Count = 1200
     batch: Count = 16
     copies: bool = False
-    mirror: bool = True
+    mirror: Mirror = True
     learning_rate: Positive = 1e-3
     learning_rates: Mapping[str, Positive] = {"discriminator": 2e-3}
     betas: tuple[Decay, Decay] = (0.0, 0.99)

@@ -29,7 +29,7 @@ from torch.nn.functional import l1_loss
 from pipeline.config import Count, NotNegative, Positive
 from pipeline.gan import game
 from pipeline.gan.diets.paired import PairedOptions
-from pipeline.gan.family import Batch, Decay, Phase, Report, Sampled, Shape, TrainingOptions
+from pipeline.gan.family import Batch, Decay, Mirror, Phase, Report, Sampled, Shape, TrainingOptions
 from pipeline.gan.networks.unet import Judging, UNet, UNetOptions, draw, draw_each
 from pipeline.gan.view import View
 
@@ -47,7 +47,7 @@ class Pix2pixOptions(UNetOptions, PairedOptions):
     steps: Count = 1500
     batch: Count = 16
     copies: bool = False
-    mirror: bool = True
+    mirror: Mirror = True
     learning_rate: Positive = 1e-3
     betas: tuple[Decay, Decay] = (0.0, 0.99)
     r1_gamma: NotNegative = 0.3

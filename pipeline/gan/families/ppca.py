@@ -29,7 +29,8 @@ from torch import Generator, Tensor, nn
 from pipeline.config import Count
 from pipeline.errors import ParameterError
 from pipeline.gan import latents
-from pipeline.gan.family import Batch, Phase, Report, Sampled, Shape, TrainingOptions
+from pipeline.gan.diets.feed import mirrored_axes
+from pipeline.gan.family import Batch, Mirror, Phase, Report, Sampled, Shape, TrainingOptions
 from pipeline.imageset import ImageSet
 
 if TYPE_CHECKING:
@@ -42,14 +43,14 @@ class PpcaOptions(TrainingOptions):
     """What can be chosen.
 
     Attributes:
-        mirror: Fit each row together with its mirror images along every axis.
+        mirror: Fit each row together with its mirror images.
         components: Directions that are kept; 0 chooses their number by held-out likelihood.
         most: The greatest number that is tried, and the room that a model's file keeps.
     """
 
     steps: Count = 1
     copies: bool = False
-    mirror: bool = True
+    mirror: Mirror = True
     examinations: Annotated[int, Field(ge=0)] = 1
     components: Annotated[int, Field(ge=0)] = 0
     most: Count = 128
@@ -116,9 +117,8 @@ class Ppca:
 
     def _rows(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N, C, *spatial) -> (M, D), with all mirror images where they are asked for."""
-        if self.options.mirror:
-            for axis in range(2, images.ndim):
-                images = np.concatenate([images, np.flip(images, axis)])
+        for axis in mirrored_axes(self.options.mirror, images.ndim - 2):
+            images = np.concatenate([images, np.flip(images, axis + 2)])
         return images.reshape(len(images), -1)
 
     def _best_number(

@@ -40,7 +40,7 @@ from torch.nn.functional import leaky_relu
 from pipeline.config import Count, NotNegative, Positive
 from pipeline.gan import game, latents
 from pipeline.gan.adversarial import AdversarialOptions
-from pipeline.gan.family import Batch, Decay, Phase, Report, Sampled, Shape, TrainingOptions
+from pipeline.gan.family import Batch, Decay, Mirror, Phase, Report, Sampled, Shape, TrainingOptions
 from pipeline.gan.networks.growth import Growth, Ladder, enlarged
 from pipeline.gan.networks.layers import (
     CONVOLUTIONS,
@@ -72,7 +72,7 @@ class ProgressiveOptions(AdversarialOptions):
     steps: Count = 1500
     batch: Count = 16
     copies: bool = False
-    mirror: bool = True
+    mirror: Mirror = True
     learning_rate: Positive = 1e-2
     learning_rates: Mapping[str, Positive] = {"discriminator": 5e-3}
     betas: tuple[Decay, Decay] = (0.0, 0.99)

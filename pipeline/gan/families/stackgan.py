@@ -40,7 +40,7 @@ from pipeline.config import Count, NotNegative, Positive, Share
 from pipeline.gan import game, latents
 from pipeline.gan.adversarial import AdversarialOptions
 from pipeline.gan.diets.text import TextOptions
-from pipeline.gan.family import Batch, Decay, Phase, Report, Sampled, Shape, TrainingOptions
+from pipeline.gan.family import Batch, Decay, Mirror, Phase, Report, Sampled, Shape, TrainingOptions
 from pipeline.gan.networks.bodies import SLOPE, DiscriminatorBody, GeneratorBody
 from pipeline.gan.networks.layers import (
     CONVOLUTIONS,
@@ -78,7 +78,7 @@ class StackganOptions(AdversarialOptions, TextOptions):
     steps: Count = 3000
     batch: Count = 16
     copies: bool = False
-    mirror: bool = True
+    mirror: Mirror = True
     learning_rate: Positive = 1e-3
     learning_rates: Mapping[str, Positive] = {
         "generator": 3e-4,

@@ -43,6 +43,7 @@ from pipeline.gan.adversarial import AdversarialOptions
 from pipeline.gan.family import (
     Batch,
     Decay,
+    Mirror,
     Phase,
     Report,
     Sampled,
@@ -80,7 +81,7 @@ class StyleOptions(AdversarialOptions):
     steps: Count = 2000
     batch: Count = 16
     copies: bool = False
-    mirror: bool = True
+    mirror: Mirror = True
     learning_rate: Positive = 7e-3
     learning_rates: Mapping[str, Positive] = {"discriminator": 2e-3}
     betas: tuple[Decay, Decay] = (0.0, 0.99)

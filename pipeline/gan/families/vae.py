@@ -25,7 +25,7 @@ from torch import Generator, Tensor, nn
 
 from pipeline.config import Count, NotNegative, Positive, Share
 from pipeline.gan import latents
-from pipeline.gan.family import Batch, Decay, Phase, Report, Sampled, Shape, TrainingOptions
+from pipeline.gan.family import Batch, Decay, Mirror, Phase, Report, Sampled, Shape, TrainingOptions
 from pipeline.gan.networks.layers import Pyramid, widths
 
 _FIRST = 0.04
@@ -49,7 +49,7 @@ class VaeOptions(TrainingOptions):
     steps: Count = 1200
     batch: Count = 16
     copies: bool = False
-    mirror: bool = True
+    mirror: Mirror = True
     learning_rate: Positive = 2e-3
     learning_rates: Mapping[str, Positive] = {}
     betas: tuple[Decay, Decay] = (0.9, 0.999)

@@ -27,7 +27,16 @@ from torch.nn.functional import relu
 from pipeline.config import Count, NotNegative, Positive, Share
 from pipeline.gan import game, latents
 from pipeline.gan.adversarial import AdversarialOptions
-from pipeline.gan.family import Batch, Phase, Policies, Report, Sampled, Shape, TrainingOptions
+from pipeline.gan.family import (
+    Batch,
+    Mirror,
+    Phase,
+    Policies,
+    Report,
+    Sampled,
+    Shape,
+    TrainingOptions,
+)
 from pipeline.gan.networks.layers import spectrally_normalised
 from pipeline.gan.view import View
 
@@ -47,7 +56,7 @@ class VanillaOptions(AdversarialOptions):
 
     steps: Count = 2500
     copies: bool = False
-    mirror: bool = True
+    mirror: Mirror = True
     learning_rate: Positive = 5e-4
     learning_rates: Mapping[str, Positive] = {"discriminator": 1e-3}
     decay_from: Share = 0.3

@@ -34,7 +34,7 @@ from torch import Generator, Tensor, nn
 from pipeline.config import Count, NotNegative, Positive, Share
 from pipeline.gan import game, latents
 from pipeline.gan.adversarial import AdversarialOptions
-from pipeline.gan.family import Batch, Decay, Phase, Report, Sampled, Shape, TrainingOptions
+from pipeline.gan.family import Batch, Decay, Mirror, Phase, Report, Sampled, Shape, TrainingOptions
 from pipeline.gan.losses import LossName
 from pipeline.gan.networks.bodies import DiscriminatorBody, GeneratorBody
 from pipeline.gan.networks.layers import spectrally_normalised
@@ -55,7 +55,7 @@ class WganGpOptions(AdversarialOptions):
     steps: Count = 1500
     batch: Count = 16
     copies: bool = False
-    mirror: bool = True
+    mirror: Mirror = True
     learning_rate: Positive = 1e-3
     learning_rates: Mapping[str, Positive] = {"discriminator": 2e-3}
     decay_from: Share = 0.5

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.errors import ParameterError
 from pipeline.gan.diets import feed as feeding
-from pipeline.gan.diets.feed import Feed
+from pipeline.gan.diets.feed import Feed, mirrored_axes
 from pipeline.gan.family import TrainingOptions
 from pipeline.imageset import ImageSet, ImageSetWriter, Meta
 
@@ -76,3 +77,19 @@ def test_mirrors_each_axis_by_its_own_coin(tmp_path):
     drawn = feed.draw(torch.Generator().manual_seed(0)).images
     for corner in (drawn[:, 0, x, y] for x in (0, -1) for y in (0, -1)):
         assert corner.sum().item() == pytest.approx(100, abs=43)
+
+
+def test_mirrors_along_chosen_axes_alone(tmp_path):
+    """With axis 1 named, a corner goes left and right, and never down."""
+    meta = Meta(("a",), ("CT",), "HU", (-1.0, 1.0))
+    image = np.zeros((1, 8, 8), np.float32)
+    image[0, 0, 0] = 1.0
+    with ImageSetWriter(tmp_path, meta, capacity=1, shape=(1, 8, 8), dtype=np.float32) as writer:
+        writer.add(image, image_id="i", label="a", patient_id="p", origin="real")
+    options = TrainingOptions(batch=100, mirror=(1,))
+    feed = Feed(ImageSet.open(tmp_path), np.zeros(1, np.int64), options, "cpu")
+    drawn = feed.draw(torch.Generator().manual_seed(0)).images
+    assert drawn[:, 0, -1].sum().item() == 0
+    assert 20 < drawn[:, 0, 0, -1].sum().item() < 80
+    with pytest.raises(ParameterError, match=r"mirror: got \[2\]; the images' spatial axes are"):
+        mirrored_axes((2,), 2)
