@@ -8,6 +8,7 @@ the figures that jobs report to one listener in the parent, so that MLflow has a
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import multiprocessing
 import os
 import threading
@@ -16,6 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from filelock import FileLock
@@ -150,6 +152,15 @@ def resume_directory(*names: str) -> Path:
     path = project_root().joinpath(".resume", *names)
     path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def program_hashes(*packages: ModuleType) -> list[str]:
+    """SHA-256 of every source file of some packages, for the key of work that they may resume."""
+    return [
+        hashlib.sha256(path.read_bytes()).hexdigest()
+        for package in packages
+        for path in sorted(Path(package.__path__[0]).rglob("*.py"))
+    ]
 
 
 @contextlib.contextmanager

@@ -10,14 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from pipeline import augment, classifier, fidelity, tensorfile
-from pipeline.compute import Machine, locked, resume_directory
+from pipeline.compute import Machine, locked, program_hashes, resume_directory
 from pipeline.imageset import ImageSet
 
 Fit = Callable[[], Mapping[str, Tensor]]
@@ -53,11 +52,6 @@ def kept(
 
 
 def _key(sets: Sequence[ImageSet], facts: Mapping[str, Any], machine: Machine) -> str:
-    sources = [
-        path
-        for package in (augment, classifier, fidelity)
-        for path in sorted(Path(package.__path__[0]).rglob("*.py"))
-    ]
     parts: dict[str, Any] = {
         "facts": dict(facts),
         "machine": [machine.device, machine.threads, machine.precision, torch.__version__],
@@ -66,6 +60,6 @@ def _key(sets: Sequence[ImageSet], facts: Mapping[str, Any], machine: Machine) -
             each.manifest[["image_id", "label", "spacing_mm", "sha256"]].to_csv(index=False)
             for each in sets
         ],
-        "program": [hashlib.sha256(path.read_bytes()).hexdigest() for path in sources],
+        "program": program_hashes(augment, classifier, fidelity),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]

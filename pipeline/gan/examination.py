@@ -18,7 +18,7 @@ from scipy.stats import betabinom
 
 from pipeline import seeding
 from pipeline.compute import Machine, autocast
-from pipeline.fidelity.distances import nearest
+from pipeline.fidelity.distances import nearest, pairwise
 from pipeline.fidelity.kernel import kernel_distance
 from pipeline.gan.diets.diet import Diet, collate
 from pipeline.gan.family import Batch, Family, Judges
@@ -170,9 +170,7 @@ def _spread(features: NDArray[np.float64]) -> float:
     """Mean distance between two different rows."""
     if len(features) < 2:
         return 0.0
-    squares = (features**2).sum(1)
-    distances = np.sqrt(np.maximum(squares[:, None] + squares - 2.0 * features @ features.T, 0.0))
-    return float(distances.sum() / (len(features) * (len(features) - 1)))
+    return float(pairwise(features, features).sum() / (len(features) * (len(features) - 1)))
 
 
 def _wins(first: torch.Tensor, second: torch.Tensor) -> float:

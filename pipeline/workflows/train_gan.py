@@ -26,6 +26,7 @@ from pipeline.compute import (
     choose_device,
     locked,
     parallel_map,
+    program_hashes,
     resume_directory,
 )
 from pipeline.config import Params
@@ -195,20 +196,15 @@ def _key(job: ModelJob, seen: Sequence[ImageSet], machine: Machine) -> str:
     """A hash of everything that the weights depend on, the program included."""
     import torch
 
-    from pipeline import augment, fidelity, gan
+    from pipeline import augment, classifier, fidelity, gan
 
-    sources = [
-        path
-        for package in (augment, fidelity, gan)
-        for path in sorted(Path(package.__path__[0]).rglob("*.py"))
-    ]
     manifest = pd.concat([part.manifest.drop(columns="selection_score") for part in seen])
     parts: dict[str, Any] = {
         "job": [job.name, job.seed, job.options.model_dump(mode="json")],
         "machine": [machine.device, machine.threads, machine.precision, torch.__version__],
         "window": seen[0].meta.window,
         "images": hashlib.sha256(manifest.to_csv(index=False).encode()).hexdigest(),
-        "program": [hashlib.sha256(path.read_bytes()).hexdigest() for path in sources],
+        "program": program_hashes(augment, classifier, fidelity, gan),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 

@@ -26,7 +26,7 @@ from pipeline.config import Count, NotNegative, Positive
 from pipeline.gan import game, latents
 from pipeline.gan.adversarial import AdversarialOptions
 from pipeline.gan.family import Batch, Decay, Mirror, Phase, Report, Sampled, Shape, TrainingOptions
-from pipeline.gan.networks.bodies import DiscriminatorBody, GeneratorBody
+from pipeline.gan.networks.bodies import DiscriminatorBody, OneHotGenerator
 from pipeline.gan.networks.layers import spectrally_normalised
 from pipeline.gan.view import View
 
@@ -68,7 +68,9 @@ class Cgan:
         self.options = options
         self.networks = nn.ModuleDict(
             {
-                "generator": _Generator(shape, options),
+                "generator": OneHotGenerator(
+                    shape, options.latent, finest=options.ngf, widest=options.widest
+                ),
                 "discriminator": _Discriminator(shape, options),
                 "view": View(options),
             }
@@ -120,21 +122,6 @@ class Cgan:
         shape = (len(labels), self.options.latent)
         drawn = torch.randn(shape, generator=rng, device=labels.device)
         images: Tensor = self.networks["generator"](drawn, labels)
-        return images
-
-
-class _Generator(nn.Module):
-    """(N, latent) and (N,) class indices -> (N, C, *spatial) in [-1, 1]."""
-
-    def __init__(self, shape: Shape, options: CganOptions) -> None:
-        super().__init__()
-        self._classes = shape.classes
-        told = options.latent + shape.classes
-        self.body = GeneratorBody(shape, told, finest=options.ngf, widest=options.widest)
-
-    def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
-        codes = one_hot(labels, self._classes).to(latents)
-        images: Tensor = self.body(torch.cat([latents, codes], dim=1))
         return images
 
 

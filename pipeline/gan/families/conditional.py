@@ -24,6 +24,7 @@ from pipeline.config import Count, NotNegative, Positive
 from pipeline.gan import game, latents
 from pipeline.gan.adversarial import AdversarialOptions
 from pipeline.gan.family import Batch, Decay, Mirror, Phase, Report, Sampled, Shape, TrainingOptions
+from pipeline.gan.networks.bodies import ToldNorm
 from pipeline.gan.networks.layers import (
     CONVOLUTIONS,
     Pyramid,
@@ -35,7 +36,6 @@ from pipeline.gan.networks.layers import (
 from pipeline.gan.view import View
 
 _SLOPE = 0.2
-_GROUP = 8
 
 
 class ConditionalOptions(AdversarialOptions):
@@ -148,7 +148,7 @@ class _Generator(nn.Module):
         told = options.latent + options.embedding
         self.embedding = nn.Embedding(shape.classes, options.embedding)
         self.start = nn.Linear(told, channels[0] * math.prod(self.pyramid.base))
-        self.norms = nn.ModuleList(_ToldNorm(width, told) for width in channels)
+        self.norms = nn.ModuleList(ToldNorm(width, told) for width in channels)
         self.images = nn.ModuleList(
             CONVOLUTIONS[dims](width, shape.channels, 1) for width in channels
         )
@@ -168,27 +168,6 @@ class _Generator(nn.Module):
             features = self.ups[level](features)
         # The finest level's features are its image already.
         return self.pyramid.crop(torch.tanh(features if total is None else total + features))
-
-
-class _ToldNorm(nn.Module):
-    """Group normalisation whose scale and shift depend on the latent and on the class.
-
-    Unlike batch normalisation it makes an image from its own latent alone, in training as when
-    sampling, so that the averaged weights need no statistics to go with them.
-    """
-
-    def __init__(self, channels: int, told: int) -> None:
-        super().__init__()
-        self.norm = nn.GroupNorm(max(1, channels // _GROUP), channels, affine=False)
-        self.tell = nn.Linear(told, 2 * channels)
-        nn.init.zeros_(self.tell.weight)
-        nn.init.zeros_(self.tell.bias)
-
-    def forward(self, features: Tensor, told: Tensor) -> Tensor:
-        shape = (len(features), -1, *[1] * (features.ndim - 2))
-        scale, shift = (part.reshape(shape) for part in self.tell(told).chunk(2, dim=1))
-        changed: Tensor = self.norm(features) * (1.0 + scale) + shift
-        return changed
 
 
 class _Discriminator(nn.Module):

@@ -41,7 +41,7 @@ from pipeline.gan import game, latents
 from pipeline.gan.adversarial import AdversarialOptions
 from pipeline.gan.diets.text import TextOptions
 from pipeline.gan.family import Batch, Decay, Mirror, Phase, Report, Sampled, Shape, TrainingOptions
-from pipeline.gan.networks.bodies import SLOPE, DiscriminatorBody, GeneratorBody
+from pipeline.gan.networks.bodies import SLOPE, DiscriminatorBody, GeneratorBody, ToldNorm
 from pipeline.gan.networks.layers import (
     CONVOLUTIONS,
     SMALLEST_AXIS,
@@ -259,7 +259,9 @@ class _Refiner(nn.Module):
         self.blocks = nn.ModuleList(
             _Block(dims, channels[0], options.embedding) for _ in range(options.blocks)
         )
-        self.norms = nn.ModuleList(_ToldNorm(width, options.embedding) for width in channels)
+        self.norms = nn.ModuleList(
+            ToldNorm(width, options.embedding, start=_FAINT) for width in channels
+        )
         self.ups = ups(dims, channels, steps.strides)
         self.leave = CONVOLUTIONS[dims](channels[-1], shape.channels, 3, 1, 1)
         with torch.no_grad():
@@ -284,7 +286,7 @@ class _Block(nn.Module):
 
     def __init__(self, spatial_dims: int, width: int, told: int) -> None:
         super().__init__()
-        self.norms = nn.ModuleList(_ToldNorm(width, told) for _ in range(2))
+        self.norms = nn.ModuleList(ToldNorm(width, told, start=_FAINT) for _ in range(2))
         self.convolutions = nn.ModuleList(
             CONVOLUTIONS[spatial_dims](width, width, 3, 1, 1) for _ in range(2)
         )
@@ -294,24 +296,6 @@ class _Block(nn.Module):
         for norm, convolution in zip(self.norms, self.convolutions, strict=True):
             found = convolution(leaky_relu(norm(found, told), SLOPE))
         return features + found
-
-
-class _ToldNorm(nn.Module):
-    """Group normalisation whose scale and shift depend on the condition."""
-
-    def __init__(self, channels: int, told: int) -> None:
-        super().__init__()
-        self.norm = nn.GroupNorm(max(1, channels // _GROUP), channels, affine=False)
-        self.tell = nn.Linear(told, 2 * channels)
-        with torch.no_grad():
-            for parameter in self.tell.parameters():
-                parameter.mul_(_FAINT)
-
-    def forward(self, features: Tensor, told: Tensor) -> Tensor:
-        shape = (len(features), -1, *[1] * (features.ndim - 2))
-        scale, shift = (part.reshape(shape) for part in self.tell(told).chunk(2, dim=1))
-        changed: Tensor = self.norm(features) * (1.0 + scale) + shift
-        return changed
 
 
 class _Discriminator(nn.Module):

@@ -50,7 +50,13 @@ from pipeline.gan.family import (
     Shape,
     TrainingOptions,
 )
-from pipeline.gan.networks.layers import Pyramid, downs, spectrally_normalised, widths
+from pipeline.gan.networks.layers import (
+    Pyramid,
+    downs,
+    spectrally_normalised,
+    widths,
+    with_spread,
+)
 from pipeline.gan.networks.modulated import MappingNetwork, SynthesisNetwork
 from pipeline.gan.penalties import path_lengths
 from pipeline.gan.view import View
@@ -266,21 +272,3 @@ class _Discriminator(nn.Module):
         whole = self.whole(with_spread(places.flatten(1), len(labels)))
         logits: Tensor = whole.squeeze(1) + (told * summed).sum(1)
         return logits
-
-
-def with_spread(features: Tensor, size: int) -> Tensor:
-    """Append how far the images of a minibatch differ: the root of their features' mean variance.
-
-    Args:
-        features: (k N, F), k minibatches below one another.
-        size: N.
-
-    Returns:
-        (k N, F + 1).
-
-    Source: Karras et al. 2018, arXiv:1710.10196, section 3; the root is taken of the mean, since
-        the mean of roots has no bounded gradient where one feature is dead.
-    """
-    variance = features.reshape(-1, size, features.shape[1]).var(1, correction=0).mean(1)
-    spread = (variance + 1e-8).sqrt().repeat_interleave(size)
-    return torch.cat([features, spread[:, None]], dim=1)

@@ -18,7 +18,7 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, leaky_relu
+from torch.nn.functional import interpolate, leaky_relu, one_hot
 
 from pipeline.gan.family import Shape
 from pipeline.gan.networks.layers import CONVOLUTIONS, Pyramid, downs, ups, widths
@@ -45,7 +45,7 @@ class GeneratorBody(nn.Module):
         self._enlarge = _ENLARGE[dims]
         channels = widths(len(strides), finest, widest)
         self.start = nn.Linear(told, channels[0] * math.prod(self.pyramid.base))
-        self.norms = nn.ModuleList(_ToldNorm(width, told) for width in channels)
+        self.norms = nn.ModuleList(ToldNorm(width, told) for width in channels)
         self.images = nn.ModuleList(
             CONVOLUTIONS[dims](width, shape.channels, 1) for width in channels
         )
@@ -94,17 +94,51 @@ class DiscriminatorBody(nn.Module):
         return found.flatten(1)
 
 
-class _ToldNorm(nn.Module):
-    """Group normalisation whose scale and shift depend on what the image is made from."""
+class OneHotGenerator(nn.Module):
+    """(N, latent) and (N,) class indices -> (N, C, *spatial): the class as one-hot numbers.
 
-    def __init__(self, channels: int, told: int) -> None:
+    Args:
+        shape: Of the images; `classes` are told apart.
+        latent: Numbers that an image is made from, beside its class.
+        finest: As in `GeneratorBody`.
+        widest: As in `GeneratorBody`.
+    """
+
+    def __init__(self, shape: Shape, latent: int, *, finest: int, widest: int) -> None:
         super().__init__()
-        self.norm = nn.GroupNorm(max(1, channels // _GROUP), channels, affine=False)
+        self._classes = shape.classes
+        self.body = GeneratorBody(shape, latent + shape.classes, finest=finest, widest=widest)
+
+    def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
+        """Generate an image of its class from each latent."""
+        codes = one_hot(labels, self._classes).to(latents)
+        images: Tensor = self.body(torch.cat([latents, codes], dim=1))
+        return images
+
+
+class ToldNorm(nn.Module):
+    """Group normalisation whose scale and shift depend on what the image is made from.
+
+    Unlike batch normalisation it makes an image from its own latent alone, in training as when
+    sampling, so that averaged weights need no statistics to go with them.
+
+    Args:
+        channels: Of the features.
+        told: Numbers that scale and shift depend on.
+        start: Size of that dependence at first, as a share of a linear layer's usual weights.
+    """
+
+    def __init__(self, channels: int, told: int, *, start: float = 0.0) -> None:
+        super().__init__()
+        groups = math.gcd(channels, max(1, channels // _GROUP))
+        self.norm = nn.GroupNorm(groups, channels, affine=False)
         self.tell = nn.Linear(told, 2 * channels)
-        nn.init.zeros_(self.tell.weight)
-        nn.init.zeros_(self.tell.bias)
+        with torch.no_grad():
+            for parameter in self.tell.parameters():
+                parameter.mul_(start) if start else parameter.zero_()
 
     def forward(self, features: Tensor, told: Tensor) -> Tensor:
+        """Normalise (N, channels, *spatial), told (N, told)."""
         shape = (len(features), -1, *[1] * (features.ndim - 2))
         scale, shift = (part.reshape(shape) for part in self.tell(told).chunk(2, dim=1))
         changed: Tensor = self.norm(features) * (1.0 + scale) + shift

@@ -20,6 +20,7 @@ from pipeline.config import Count
 from pipeline.gan import latents
 from pipeline.gan.adversarial import AdversarialOptions
 from pipeline.gan.family import Shape
+from pipeline.gan.networks.bodies import ToldNorm
 from pipeline.gan.networks.layers import (
     CONVOLUTIONS,
     Pyramid,
@@ -29,7 +30,6 @@ from pipeline.gan.networks.layers import (
 )
 
 _SLOPE = 0.2
-_GROUP = 8
 _ENLARGE = {2: "bilinear", 3: "trilinear"}
 
 
@@ -90,7 +90,7 @@ class UNet(nn.Module):
         self.ups = nn.ModuleList(
             conv(*pair, 3, 1, 1) for pair in zip(merged, channels[1:], strict=False)
         )
-        self.norms = nn.ModuleList(_ToldNorm(width, told) for width in merged)
+        self.norms = nn.ModuleList(ToldNorm(width, told) for width in merged)
         self.images = nn.ModuleList(conv(width, made, 3, 1, 1) for width in merged)
 
     @property
@@ -205,22 +205,3 @@ def draw_each(unet: UNet, options: UNetOptions, rngs: Sequence[Generator]) -> Te
     drawn = latents.normal(unet.length, rngs)
     whole, texture = drawn[:, : options.latent], drawn[:, options.latent :]
     return torch.cat([options.truncation * whole, texture], dim=1)
-
-
-class _ToldNorm(nn.Module):
-    """Group normalisation whose scale and shift depend on the latent and on the class."""
-
-    def __init__(self, channels: int, told: int) -> None:
-        super().__init__()
-        self.norm = nn.GroupNorm(
-            math.gcd(channels, max(1, channels // _GROUP)), channels, affine=False
-        )
-        self.tell = nn.Linear(told, 2 * channels)
-        nn.init.zeros_(self.tell.weight)
-        nn.init.zeros_(self.tell.bias)
-
-    def forward(self, features: Tensor, told: Tensor) -> Tensor:
-        shape = (len(features), -1, *[1] * (features.ndim - 2))
-        scale, shift = (part.reshape(shape) for part in self.tell(told).chunk(2, dim=1))
-        changed: Tensor = self.norm(features) * (1.0 + scale) + shift
-        return changed

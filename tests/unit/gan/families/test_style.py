@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pipeline.gan.families.style import Style, StyleOptions, with_spread
+from pipeline.gan.families.style import Style, StyleOptions
 from pipeline.gan.family import Batch, Shape
+from pipeline.gan.networks.layers import with_spread
 
 SMALL = {"batch": 4, "steps": 6, "ngf": 4, "ndf": 4, "widest": 8, "latent": 6, "styles": 5}
 
