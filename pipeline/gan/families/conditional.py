@@ -18,24 +18,20 @@ from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.nn.functional import interpolate, leaky_relu
+from torch.nn.functional import leaky_relu
 
 from pipeline.config import Count, NotNegative, Positive
 from pipeline.gan import game, latents
 from pipeline.gan.adversarial import AdversarialOptions
 from pipeline.gan.family import Batch, Decay, Mirror, Phase, Report, Sampled, Shape, TrainingOptions
-from pipeline.gan.networks.bodies import ToldNorm
+from pipeline.gan.networks.bodies import SLOPE, GeneratorBody
 from pipeline.gan.networks.layers import (
-    CONVOLUTIONS,
     Pyramid,
     downs,
     spectrally_normalised,
-    ups,
     widths,
 )
 from pipeline.gan.view import View
-
-_SLOPE = 0.2
 
 
 class ConditionalOptions(AdversarialOptions):
@@ -133,41 +129,17 @@ class Conditional:
 
 
 class _Generator(nn.Module):
-    """(N, latent) and (N,) class indices -> (N, C, *spatial) in [-1, 1].
-
-    Every level adds its own image to the enlarged one of the level before, so that shapes are
-    there within the first hundred steps and no grid is left by the transposed convolutions.
-    """
+    """(N, latent) and (N,) class indices -> (N, C, *spatial) in [-1, 1]."""
 
     def __init__(self, shape: Shape, options: ConditionalOptions) -> None:
         super().__init__()
-        self.pyramid = Pyramid.of(shape.size)
-        self._enlarge = "bilinear" if shape.spatial_dims == 2 else "trilinear"
-        dims, strides = shape.spatial_dims, self.pyramid.strides
-        channels = widths(len(strides), options.ngf, options.widest)
         told = options.latent + options.embedding
         self.embedding = nn.Embedding(shape.classes, options.embedding)
-        self.start = nn.Linear(told, channels[0] * math.prod(self.pyramid.base))
-        self.norms = nn.ModuleList(ToldNorm(width, told) for width in channels)
-        self.images = nn.ModuleList(
-            CONVOLUTIONS[dims](width, shape.channels, 1) for width in channels
-        )
-        self.ups = ups(dims, [*channels, shape.channels], strides)
+        self.body = GeneratorBody(shape, told, finest=options.ngf, widest=options.widest)
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
-        told = torch.cat([latents, self.embedding(labels)], dim=1)
-        features = self.start(told).unflatten(1, (-1, *self.pyramid.base))
-        total: Tensor | None = None
-        for level, stride in enumerate(self.pyramid.strides):
-            features = leaky_relu(self.norms[level](features, told), _SLOPE)
-            image = self.images[level](features)
-            factors = tuple(map(float, stride))
-            total = interpolate(
-                image if total is None else total + image, scale_factor=factors, mode=self._enlarge
-            )
-            features = self.ups[level](features)
-        # The finest level's features are its image already.
-        return self.pyramid.crop(torch.tanh(features if total is None else total + features))
+        images: Tensor = self.body(torch.cat([latents, self.embedding(labels)], dim=1))
+        return images
 
 
 class _Discriminator(nn.Module):
@@ -188,7 +160,7 @@ class _Discriminator(nn.Module):
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         found = self.pyramid.pad(images)
         for step in self.downs:
-            found = leaky_relu(step(found), _SLOPE)
+            found = leaky_relu(step(found), SLOPE)
         places = found.flatten(2)
         # The sum over places grows with their number; its root keeps the two parts of one size.
         summed = places.sum(2) / math.sqrt(places.shape[2])

@@ -29,6 +29,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import ClassVar, Literal
 
 import torch
@@ -44,10 +45,11 @@ from pipeline.gan.family import Batch, Decay, Mirror, Phase, Report, Sampled, Sh
 from pipeline.gan.networks.bodies import SLOPE, DiscriminatorBody, GeneratorBody, ToldNorm
 from pipeline.gan.networks.layers import (
     CONVOLUTIONS,
+    LINEAR,
     SMALLEST_AXIS,
     Pyramid,
     spectrally_normalised,
-    ups,
+    up,
 )
 from pipeline.gan.view import View
 
@@ -55,7 +57,6 @@ _FIRST = "first_"
 _GROUP = 8
 _FAINT = 0.01
 _INSIDE = 0.99
-_ENLARGE = {2: "bilinear", 3: "trilinear"}
 
 
 class StackganOptions(AdversarialOptions, TextOptions):
@@ -253,7 +254,7 @@ class _Refiner(nn.Module):
         self.pyramid = steps
         dims, levels = shape.spatial_dims, len(steps.strides)
         channels = [max(_GROUP, options.ngf // 2**level) for level in range(levels + 1)]
-        self._enlarge = _ENLARGE[dims]
+        self._enlarge = LINEAR[dims]
         self.condition = _Condition(shape.words, options.embedding)
         self.enter = CONVOLUTIONS[dims](shape.channels, channels[0], 3, 1, 1)
         self.blocks = nn.ModuleList(
@@ -262,7 +263,8 @@ class _Refiner(nn.Module):
         self.norms = nn.ModuleList(
             ToldNorm(width, options.embedding, start=_FAINT) for width in channels
         )
-        self.ups = ups(dims, channels, steps.strides)
+        pairs = zip(pairwise(channels), steps.strides, strict=True)
+        self.ups = nn.ModuleList(up(dims, *pair, stride) for pair, stride in pairs)
         self.leave = CONVOLUTIONS[dims](channels[-1], shape.channels, 3, 1, 1)
         with torch.no_grad():
             for parameter in self.leave.parameters():

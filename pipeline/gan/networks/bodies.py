@@ -1,11 +1,12 @@
 """The convolutional bodies of Radford et al. 2016, for families that differ in what they tell them.
 
-Strided convolutions, no pooling, in 2D and 3D and for any size. Three things differ from the paper,
-all for the sake of few images and short trainings. Images are normalised in groups of channels,
-each by itself, instead of over the batch, so that averaged weights need no statistics to go with
-them and labels of a batch do not mix. What an image is made from enters the generator at every
-level. And every level adds its own image to the enlarged one of the level before, so that shapes
-are there within the first hundred steps.
+Strided convolutions, no pooling, in 2D and 3D and for any size. Four things differ from the paper,
+all for the sake of few images and short trainings. Features are convolved, then enlarged linearly,
+instead of by transposed convolutions, whose grid takes a long training to go away. Images are
+normalised in groups of channels, each by itself, instead of over the batch, so that averaged
+weights need no statistics to go with them and labels of a batch do not mix. What an image is made
+from enters the generator at every level. And every level adds its own image to the enlarged one of
+the level before, so that shapes are there within the first hundred steps.
 
 Sources: body: Radford et al. 2016, arXiv:1511.06434, section 3; group normalisation: Wu and He
 2018, arXiv:1803.08494; latents at every level: Brock et al. 2019, arXiv:1809.11096, section 3;
@@ -21,11 +22,10 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, leaky_relu, one_hot
 
 from pipeline.gan.family import Shape
-from pipeline.gan.networks.layers import CONVOLUTIONS, Pyramid, downs, ups, widths
+from pipeline.gan.networks.layers import CONVOLUTIONS, LINEAR, Pyramid, downs, ups_to_image, widths
 
 SLOPE = 0.2
 _GROUP = 8
-_ENLARGE = {2: "bilinear", 3: "trilinear"}
 
 
 class GeneratorBody(nn.Module):
@@ -42,14 +42,14 @@ class GeneratorBody(nn.Module):
         super().__init__()
         self.pyramid = Pyramid.of(shape.size)
         dims, strides = shape.spatial_dims, self.pyramid.strides
-        self._enlarge = _ENLARGE[dims]
+        self._enlarge = LINEAR[dims]
         channels = widths(len(strides), finest, widest)
         self.start = nn.Linear(told, channels[0] * math.prod(self.pyramid.base))
         self.norms = nn.ModuleList(ToldNorm(width, told) for width in channels)
         self.images = nn.ModuleList(
             CONVOLUTIONS[dims](width, shape.channels, 1) for width in channels
         )
-        self.ups = ups(dims, [*channels, shape.channels], strides)
+        self.ups = ups_to_image(dims, channels, shape.channels, strides)
 
     def forward(self, told: Tensor) -> Tensor:
         """Generate an image from each row."""

@@ -19,10 +19,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipeline.gan.family import Shape
-from pipeline.gan.networks.layers import Pyramid, widths
+from pipeline.gan.networks.layers import LINEAR, Pyramid, widths
 
 _CONVOLVE: Mapping[int, Callable[..., Tensor]] = {2: functional.conv2d, 3: functional.conv3d}
-_MODES = {2: "bilinear", 3: "trilinear"}
 _SLOPE = 0.2
 _TINY = 1e-8
 _QUIET = 0.1
@@ -163,7 +162,7 @@ class SynthesisNetwork(nn.Module):
     def __init__(self, shape: Shape, mapping: MappingNetwork, *, finest: int, widest: int) -> None:
         super().__init__()
         self.pyramid = Pyramid.of(shape.size)
-        self._enlarge = _MODES[shape.spatial_dims]
+        self._enlarge = LINEAR[shape.spatial_dims]
         dims, base, styles = shape.spatial_dims, self.pyramid.base, mapping.styles
         self.levels = 1 + len(self.pyramid.strides)
         self._grids = [base]

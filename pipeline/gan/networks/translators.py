@@ -14,11 +14,12 @@ from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, leaky_relu
+from torch.nn.functional import leaky_relu
 
 from pipeline.gan.family import Shape
 from pipeline.gan.networks.layers import (
     CONVOLUTIONS,
+    Enlarge,
     Pyramid,
     downs,
     spectrally_normalised,
@@ -176,13 +177,11 @@ class _Enlarged(nn.Module):
 
     def __init__(self, spatial_dims: int, before: int, after: int, stride: Sequence[int]) -> None:
         super().__init__()
-        self.factors = tuple(map(float, stride))
-        self.mode = "bilinear" if spatial_dims == 2 else "trilinear"
+        self.enlarge = Enlarge(stride)
         self.convolution = CONVOLUTIONS[spatial_dims](before, after, 3, padding=1)
 
     def forward(self, found: Tensor) -> Tensor:
-        larger = interpolate(found, scale_factor=self.factors, mode=self.mode)
-        made: Tensor = self.convolution(larger)
+        made: Tensor = self.convolution(self.enlarge(found))
         return made
 
 

@@ -23,6 +23,7 @@ from pipeline.gan.family import Shape
 from pipeline.gan.networks.bodies import ToldNorm
 from pipeline.gan.networks.layers import (
     CONVOLUTIONS,
+    LINEAR,
     Pyramid,
     downs,
     spectrally_normalised,
@@ -30,7 +31,6 @@ from pipeline.gan.networks.layers import (
 )
 
 _SLOPE = 0.2
-_ENLARGE = {2: "bilinear", 3: "trilinear"}
 
 
 class UNetOptions(AdversarialOptions):
@@ -72,7 +72,7 @@ class UNet(nn.Module):
         self._noise = options.noise
         self._size = shape.size
         self._made = made
-        self._enlarge = _ENLARGE[shape.spatial_dims]
+        self._enlarge = LINEAR[shape.spatial_dims]
         self.pyramid = Pyramid.of(shape.size)
         dims, strides = shape.spatial_dims, self.pyramid.strides
         conv = CONVOLUTIONS[dims]

@@ -11,7 +11,9 @@ from pipeline.gan.networks.layers import (
     down,
     equalised,
     spectrally_normalised,
+    transposed,
     up,
+    up_to_image,
     widths,
     with_spread,
 )
@@ -64,13 +66,31 @@ def test_up_undoes_down(stride):
     assert up(dims, 3, 2, stride)(small).shape == images.shape
 
 
-def test_up_covers_every_pixel_equally():
-    """With equal weights, inner output pixels get equally many contributions: no checkerboard."""
-    layer = up(2, 1, 1, (2, 2))
-    torch.nn.init.ones_(layer.weight)
-    torch.nn.init.zeros_(layer.bias)
-    inner = layer(torch.ones(1, 1, 8, 8))[0, 0, 2:-2, 2:-2]
-    assert inner.unique().tolist() == [4.0]
+@pytest.mark.parametrize("stride", [(2, 2), (1, 2), (1, 2, 2)], ids=str)
+def test_every_way_up_enlarges_alike(stride):
+    """The last level of images and a transposed convolution multiply axes by their stride too."""
+    dims = len(stride)
+    features = torch.rand(1, 16, *[4] * dims)
+    for layer in (up_to_image(dims, 16, 2, stride), transposed(dims, 16, 2, stride)):
+        assert layer(features).shape == (1, 2, *[4 * step for step in stride])
+
+
+def test_up_leaves_no_grid():
+    """A flat map stays flat inside whatever the weights; a transposed convolution's does not."""
+    flat = torch.ones(1, 4, 8, 8)
+    torch.manual_seed(0)
+    smooth, gridded = up(2, 4, 1, (2, 2))(flat), transposed(2, 4, 1, (2, 2))(flat)
+    assert smooth[0, 0, 4:-4, 4:-4].std() < 1e-6
+    assert gridded[0, 0, 4:-4, 4:-4].std() > 0.02
+
+
+def test_the_last_level_makes_detail_of_single_pixels():
+    """Its convolution at full size follows a nonlinearity, so images are not enlarged ones."""
+    torch.manual_seed(0)
+    made = up_to_image(2, 16, 1, (2, 2))(torch.randn(1, 16, 8, 8))
+    means = torch.nn.functional.avg_pool2d(made, 2)
+    enlarged = torch.nn.functional.interpolate(means, scale_factor=2.0, mode="bilinear")
+    assert (made - enlarged).std() > 0.1 * made.std()
 
 
 def test_widths_double_towards_the_coarse_end():
