@@ -1,6 +1,7 @@
 """Grids of real and generated images, as PNG.
 
-Of a volume three slices are shown beside one another, through its middle and across each axis.
+Of a volume three slices are shown below one another, through its middle and across each axis, so
+that a column is a volume and a line one way of cutting.
 """
 
 from __future__ import annotations
@@ -81,11 +82,13 @@ def save_grid(path: Path, rows: Sequence[NDArray[np.float32]]) -> None:
 
     lines = [_line(row) for row in rows if len(row)]
     width = max(line.shape[1] for line in lines)
+    # Wider between rows of volumes than between a volume's slices.
+    gap = _GAP * (rows[0].ndim - 3)
     padded = [
-        np.pad(line, ((0, _GAP), (0, width - line.shape[1]), (0, 0)), constant_values=_PAPER)
+        np.pad(line, ((0, gap), (0, width - line.shape[1]), (0, 0)), constant_values=_PAPER)
         for line in lines
     ]
-    grid = np.concatenate(padded)[:-_GAP]
+    grid = np.concatenate(padded)[:-gap]
     picture = Image.fromarray(grid if grid.shape[2] == 3 else grid[:, :, 0])
     factor = max(1, -(-_SHORTEST_SIDE // min(rows[0].shape[2:])))
     size = (picture.width * factor, picture.height * factor)
@@ -102,19 +105,19 @@ def _line(row: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def _tile(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """An image, or a volume's three middle slices, as (height, width, C)."""
+    """An image, or a volume's middle slices across the last axis, then the others, downwards."""
     if image.ndim == 3:
         return image.transpose(1, 2, 0)
     slices = [
         image.take(length // 2, axis).transpose(1, 2, 0)
         for axis, length in reversed([*enumerate(image.shape)][1:])
     ]
-    height = max(len(each) for each in slices)
+    width = max(each.shape[1] for each in slices)
     level = [
-        np.pad(each, ((0, height - len(each)), (0, 0), (0, 0)), constant_values=_PAPER)
+        np.pad(each, ((0, 1), (0, width - each.shape[1]), (0, 0)), constant_values=_PAPER)
         for each in slices
     ]
-    return np.concatenate([part for each in level for part in (_blank(each, 1), each)][1:], axis=1)
+    return np.concatenate(level)[:-1]
 
 
 def _blank(beside: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:

@@ -47,25 +47,32 @@ def test_three_channels_are_colours_and_two_are_not(tmp_path):
 
 
 def test_volumes_show_three_middle_slices(tmp_path):
-    """Across the last, the middle and the first axis; shorter ones end in white."""
-    volume = np.full((1, 1, 80, 70, 64), -1.0, np.float32)
-    volume[..., 32] = 1.0  # fills the first slice, and is a line in the others
+    """Across the last, the middle and the first axis, downwards; narrower ones end in white."""
+    volume = np.full((1, 1, 80, 64, 70), -1.0, np.float32)
+    volume[..., 35] = 1.0  # fills the first slice, and is a line in the others
     save_grid(tmp_path / "x.png", [volume])
     grid = pixels(tmp_path / "x.png")
-    # (80, 70), (80, 64) and (70, 64), one pixel between them.
-    assert grid.shape == (80, 70 + 1 + 64 + 1 + 64)
-    assert (grid[:, :71] == 255).all()
-    second, third = grid[:, 71:135], grid[:, 136:]
-    assert (second[:, 32] == 255).all() and (np.delete(second, 32, axis=1) == 0).all()
-    assert (third[:70, 32] == 255).all() and (np.delete(third[:70], 32, axis=1) == 0).all()
-    assert (third[70:] == 255).all()
+    # (80, 64), (80, 70) and (64, 70), one pixel between them.
+    assert grid.shape == (80 + 1 + 80 + 1 + 64, 70)
+    assert (grid[:81] == 255).all()
+    second, third = grid[81:161], grid[162:]
+    assert (second[:, 35] == 255).all() and (np.delete(second, 35, axis=1) == 0).all()
+    assert (third[:, 35] == 255).all() and (np.delete(third, 35, axis=1) == 0).all()
 
 
-def test_rows_of_volumes_line_up(tmp_path):
-    """Two volumes of 32 pixels: as many triples beside one another, at twice their size."""
+def test_a_volume_narrower_along_one_axis_ends_in_white(tmp_path):
+    """Its first slice, (80, 64), beside nothing."""
+    save_grid(tmp_path / "x.png", [np.full((1, 1, 80, 64, 70), -1.0, np.float32)])
+    grid = pixels(tmp_path / "x.png")
+    assert (grid[:80, :64] == 0).all()
+    assert (grid[:81, 64:] == 255).all()
+
+
+def test_a_column_is_a_volume_and_rows_keep_apart(tmp_path):
+    """Two volumes of 32 pixels above one: three slices each, four pixels between rows, doubled."""
     row = np.zeros((2, 1, 32, 32, 32), np.float32)
     save_grid(tmp_path / "x.png", [row, row[:1]])
-    assert pixels(tmp_path / "x.png").shape == (2 * (32 + 2 + 32), 2 * (2 * (3 * 32 + 2) + 2))
+    assert pixels(tmp_path / "x.png").shape == (2 * (2 * (3 * 32 + 2) + 4), 2 * (32 + 2 + 32))
 
 
 class Painter:
