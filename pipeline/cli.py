@@ -57,8 +57,11 @@ def family_page(
     steps: Annotated[
         int | None, typer.Option(min=1, help="For a quick look, instead of each family's own.")
     ] = None,
+    configured: Annotated[
+        bool, typer.Option("--configured", help="With train_gan.options, not with defaults.")
+    ] = False,
 ) -> None:
-    """Train families with their defaults on the first fold, and compare them on a page.
+    """Train families on the first fold, and compare them on a page.
 
     Run `dvc repro augment` first. Families that are not named keep their figures.
     Example: python -m pipeline family-page conditional,dcgan --out families.md
@@ -67,7 +70,7 @@ def family_page(
 
     params = config.load(ROOT / "params.yaml")
     wanted = [name.strip() for name in names.split(",") if name.strip()]
-    workflow.run(params, ROOT, wanted, out, per_class=per_class, steps=steps)
+    workflow.run(params, ROOT, wanted, out, per_class=per_class, steps=steps, configured=configured)
     print(out)
 
 

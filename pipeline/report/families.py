@@ -38,7 +38,7 @@ def markdown(
     lines = [
         "# The families",
         "",
-        *_about(facts),
+        *_about(figures, facts),
         "",
         *_table(figures),
         "",
@@ -50,15 +50,17 @@ def markdown(
             lines += [f"![Real and generated images]({pictures.name}/{name}.png)", ""]
         if (pictures / f"{name}.md").exists():
             lines += [*_said(pictures / f"{name}.md"), ""]
-        lines += _attributes(found)
+        lines += [*_stated(found), *_attributes(found)]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _about(facts: Mapping[str, Any]) -> list[str]:
+def _about(figures: Mapping[str, Mapping[str, Any]], facts: Mapping[str, Any]) -> list[str]:
     note = f" {facts['note']}" if facts["note"] else ""
-    return [
+    stated = any(each.get("options") for each in figures.values())
+    options = "its default options," + " but for those that its section names," * stated
+    lines = [
         "Made by `python -m pipeline family-page`; do not edit."
-        f" Every family with its default options, trained on the {facts['training']} training"
+        f" Every family with {options} trained on the {facts['training']} training"
         f" images ({facts['size']}) of one fold, one thread of a {facts['device'].upper()};"
         f" {facts['validation']} validation images chose the step whose weights are kept. Then"
         f" {facts['per_class']} images a class were compared with the training images in an"
@@ -69,6 +71,12 @@ def _about(facts: Mapping[str, Any]) -> list[str]:
         "In the pictures, for each class: what the images were made from, where there is such a"
         " thing (a scan, a mask), the generated images, and real ones below them.",
     ]
+    if facts["size"].count("x") == 2:
+        lines[-1] += (
+            " A column is a volume, shown by three slices through its middle: across the last"
+            " axis, the one that scans are read along, then across the second and the first."
+        )
+    return lines
 
 
 def _table(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -134,6 +142,17 @@ def _said(path: Path) -> list[str]:
     if not heading.startswith("# "):
         return [heading, rest]
     return [f"*{heading.partition(': ')[2] or heading[2:]}*", rest]
+
+
+def _stated(found: Mapping[str, Any]) -> list[str]:
+    """The options that are not a family's defaults."""
+    options = found.get("options")
+    if not options:
+        return []
+    return [
+        "Options: " + ", ".join(f"`{name}: {each}`" for name, each in options.items()) + ".",
+        "",
+    ]
 
 
 def _attributes(found: Mapping[str, Any]) -> list[str]:

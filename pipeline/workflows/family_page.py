@@ -1,7 +1,8 @@
 """The page of families: each trained on the same fold, judged by the same features, with a picture.
 
 Not a stage: it answers which family to choose, for one's own scans as for those of the
-documentation. Every family trains with its default options on one thread, so that seconds compare.
+documentation. Every family trains on one thread, so that seconds compare: with its default options,
+or where these do not suit (volumes, other budgets) with those that the project configures.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from pipeline.seeding import derive, numpy_rng
 from pipeline.splits import Splits, fold_name
 
 if TYPE_CHECKING:
-    from pipeline.gan.family import Family
+    from pipeline.gan.family import Family, TrainingOptions
 
 _REPEATS = 20
 _EMBEDDING_STEPS = 400
@@ -41,7 +42,7 @@ class _Job:
     pictures: Path
     family: str
     per_class: int
-    steps: int | None
+    values: Mapping[str, Any]
 
     @property
     def fold(self) -> tuple[int, int]:
@@ -66,19 +67,22 @@ def run(
     *,
     per_class: int,
     steps: int | None = None,
+    configured: bool = False,
 ) -> None:
     """Train families on the first fold, and write a page about them.
 
     Args:
-        params: Of the project; its `train_gan.options` are left aside, defaults are compared.
+        params: Of the project.
         root: The project's root, with `data/images`, `data/splits.csv` and `data/augmented`.
         names: Registry names; none is all of them.
         out: A .md file; pictures and figures go beside it, into a directory of its name.
         per_class: Images sampled of each class.
         steps: Instead of every family's own, for a quick look.
+        configured: Compare the families with the project's `train_gan.options`, which are left
+            aside otherwise.
 
     Raises:
-        ParameterError: If a name is unknown.
+        ParameterError: If a name is unknown or an option wrong.
         DataError: If the stages up to `augment` have not run.
     """
     chosen = list(names) or list(FAMILIES)
@@ -88,36 +92,49 @@ def run(
     pictures.mkdir(parents=True, exist_ok=True)
     compute = params.compute
     machine = Machine(choose_device(compute.device), 1, compute.workers, compute.precision)
-    jobs = [_Job(params, root, pictures, name, per_class, steps) for name in chosen]
+    own = params.train_gan.options if configured else {}
+    stated = {} if steps is None else {"steps": steps}
+    jobs = [
+        _Job(params, root, pictures, name, per_class, {**own.get(name, {}), **stated})
+        for name in chosen
+    ]
+    total = sum(_options(job).steps for job in jobs)
     # Before the families, so that no two workers wait for the same embedding.
     fold = _fold(jobs[0])
     _embedding(jobs[0], fold, machine)
-    totals = [FAMILIES.load(name).Options().steps if steps is None else steps for name in chosen]
-    found = parallel_map(
-        _judge,
-        jobs,
-        machine,
-        names=chosen,
-        total=sum(totals),
-        description="families",
+    found = parallel_map(_judge, jobs, machine, names=chosen, total=total, description="families")
+    figures = _with_known(pictures / "figures.json", dict(zip(chosen, found, strict=True)))
+    out.write_text(
+        page.markdown(figures, _facts(jobs[0], fold, machine), pictures), encoding="utf-8"
     )
-    known = pictures / "figures.json"
-    before = json.loads(known.read_text(encoding="utf-8")) if known.exists() else {}
-    figures = {name: {**before, **dict(zip(chosen, found, strict=True))}.get(name)
-               for name in FAMILIES}  # fmt: skip
-    kept = {name: each for name, each in figures.items() if each is not None}
-    known.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-    facts = {
+
+
+def _options(job: _Job) -> TrainingOptions:
+    from pipeline.gan import fitting
+
+    return fitting.options_for(job.family, job.values, job.params.augment.flip)
+
+
+def _with_known(path: Path, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Figures by family in the registry's order, those that were there before among them."""
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    known = {**before, **found}
+    figures = {name: known[name] for name in FAMILIES if name in known}
+    path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    return figures
+
+
+def _facts(job: _Job, fold: _Fold, machine: Machine) -> dict[str, Any]:
+    return {
         "size": "x".join(map(str, fold.real.shape[1:])),
         "training": len(fold.real),
         "validation": len(fold.validation),
         "held_out": len(fold.held_out),
-        "per_class": per_class,
+        "per_class": job.per_class,
         "note": fold.real.meta.note,
         "device": machine.device,
-        "default": params.train_gan.families[0],
+        "default": job.params.train_gan.families[0],
     }
-    out.write_text(page.markdown(kept, facts, pictures), encoding="utf-8")
 
 
 def _fold(job: _Job) -> _Fold:
@@ -177,8 +194,7 @@ def _train(
     from pipeline.gan import fitting
 
     kind = FAMILIES.load(job.family)
-    values = {} if job.steps is None else {"steps": job.steps}
-    options = fitting.options_for(job.family, values, job.params.augment.flip)
+    options = _options(job)
     makers: dict[str, tuple[Family, Any, int]] = {}
     parameters, kept, findings = 0, [], []
     started = time.process_time()
@@ -199,6 +215,7 @@ def _train(
     cost = {
         "seconds": time.process_time() - started,
         "steps": options.steps,
+        "options": dict(job.values),
         "kept": kept,
         "parameters": parameters,
         "models": len(labels),

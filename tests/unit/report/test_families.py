@@ -72,3 +72,21 @@ def test_shows_held_out_images_first_and_takes_in_the_texts(page):
     section = page[page.index("## conditional") :]
     assert section.index("*one for all*") < section.index("Projection discriminator.")
     assert "# `conditional`" not in page
+
+
+def test_names_options_where_they_are_not_the_defaults(tmp_path):
+    """In the family's section, and once at the top."""
+    figures = {"dcgan": found(0.1), "vae": {**found(0.2), "options": {"ngf": 8, "steps": 90}}}
+    page = families.markdown(figures, FACTS, tmp_path)
+    assert "its default options, but for those that its section names, trained on" in page
+    assert page.index("## vae") < page.index("Options: `ngf: 8`, `steps: 90`.")
+    assert page.count("Options: ") == 1
+    del figures["vae"]
+    assert "its default options, trained on" in families.markdown(figures, FACTS, tmp_path)
+
+
+def test_says_how_a_volume_is_shown(page, tmp_path):
+    """Which slices a column holds; squares need no such words."""
+    assert "A column is a volume" not in page
+    volumes = {**FACTS, "size": "16x16x16"}
+    assert "A column is a volume" in families.markdown({"dcgan": found(0.1)}, volumes, tmp_path)

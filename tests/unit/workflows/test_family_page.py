@@ -67,6 +67,27 @@ def test_writes_figures_pictures_and_text(root, tmp_path, monkeypatch):
     assert "![Real and generated images](families/dcgan.png)" in text
 
 
+def test_takes_the_options_of_the_project_where_asked(root, tmp_path, monkeypatch):
+    """Its numbers of channels and steps; the command's own steps go before them."""
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.setattr(family_page, "_EMBEDDING_STEPS", 10)
+    params = tiny_project.params()
+    options = {"dcgan": {"ngf": 8, "steps": 3}}
+    section = params.train_gan.model_copy(update={"options": options})
+    params = params.model_copy(update={"train_gan": section})
+    sizes = {}
+    for configured, steps in ((True, None), (True, 2), (False, 2)):
+        out = tmp_path / f"{configured}{steps}.md"
+        family_page.run(
+            params, root, ["dcgan"], out, per_class=8, steps=steps, configured=configured
+        )
+        found = json.loads((out.with_suffix("") / "figures.json").read_text())["dcgan"]
+        sizes[configured] = found["parameters"]
+        assert found["steps"] == (steps or 3)
+        assert found["options"].get("ngf") == (8 if configured else None)
+    assert sizes[True] < sizes[False]
+
+
 def test_refuses_unknown_families(root, tmp_path):
     """Before anything is trained."""
     with pytest.raises(ParameterError, match="choose one of"):
