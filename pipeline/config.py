@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline.errors import DataError, ParameterError, choose_one_of
-from pipeline.registry import CLASSIFIERS, EXPORTS, FAMILIES, RECIPES, SOURCES, Registry
+from pipeline.registry import CLASSIFIERS, DIETS, EXPORTS, FAMILIES, RECIPES, SOURCES, Registry
 
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -125,10 +125,15 @@ class TrainGan(Section):
 
 
 class Synthesize(Section):
-    """How many samples are drawn from each trained model."""
+    """How many samples are drawn from each trained model, and what is asked of them.
+
+    `attributes` are by family and then by column of the manifest the level that all of a family's
+    images shall have, for families that are told attributes.
+    """
 
     per_class: Count = 200
     counts: Mapping[str, Annotated[int, Field(ge=0)]] = {}
+    attributes: Mapping[str, Mapping[str, str]] = {}
     batch: Count = 64
 
 
@@ -252,6 +257,7 @@ def check_everything(params: Params) -> None:
         if family not in params.train_gan.options:
             raise ParameterError(place, f"is absent; add `{family}: {{}}` for its defaults")
         options_of(FAMILIES, family, params.train_gan.options[family], place)
+    _check_asked(params)
     _known(CLASSIFIERS, params.classify.model, "classify.model")
     options_of(CLASSIFIERS, params.classify.model, params.classify.options, "classify.options")
     for name in params.export.formats:
@@ -266,6 +272,19 @@ def options_of(registry: Registry, name: str, values: Mapping[str, Any], place: 
         ParameterError: If an option is unknown or out of bounds.
     """
     return _validated(registry.load(name, place).Options, values, place)
+
+
+def _check_asked(params: Params) -> None:
+    """Refuse attributes asked of a family that is not trained, or that is told none.
+
+    Which columns and levels there are, the scans tell: `synthesize` checks them.
+    """
+    for family in params.synthesize.attributes:
+        place = f"synthesize.attributes.{family}"
+        if family not in params.train_gan.families:
+            raise ParameterError(place, choose_one_of(family, params.train_gan.families))
+        if not hasattr(DIETS.load(FAMILIES.load(family).batches), "ask"):
+            raise ParameterError(place, f"`{family}` is told no attributes; ask `stackgan`")
 
 
 def _check_arms(params: Params) -> None:

@@ -79,7 +79,7 @@ def params(workers: int = 1, gan_seeds: int = 1, **options: object) -> config.Pa
             "ingest": {"source": "phantom"},
             "train_gan": {
                 "gan_seeds": gan_seeds,
-                "options": {"conditional": chosen, "dcgan": chosen},
+                "options": {"conditional": chosen, "dcgan": chosen, "stackgan": chosen},
             },
             "synthesize": {"per_class": 3},
             "classify": {"arms": {}},

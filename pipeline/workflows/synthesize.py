@@ -23,6 +23,7 @@ from pipeline.seeding import derive
 from pipeline.splits import Splits, fold_name
 
 if TYPE_CHECKING:
+    from pipeline.gan.diets.diet import Diet
     from pipeline.gan.family import Family
     from pipeline.gan.sets import Maker
 
@@ -40,6 +41,7 @@ class SetJob:
         fold: The fold.
         gan_seed: Which of the models that differ by chance alone.
         counts: Images by class.
+        wanted: Attributes by column that every image shall have.
         seed: The root seed.
     """
 
@@ -49,6 +51,7 @@ class SetJob:
     fold: int
     gan_seed: int
     counts: dict[str, int]
+    wanted: dict[str, str]
     seed: int
 
     @property
@@ -74,12 +77,14 @@ def run(params: Params, root: Path, family: str, tracker: tracking.Run) -> None:
     """Write data/synthetic/<family>/r0f0g0 for every fold and GAN seed.
 
     Raises:
-        ParameterError: If synthesize.counts names a class that is not there.
+        ParameterError: If synthesize.counts names a class that is not there, or
+            synthesize.attributes a column or level that is not told.
         DataError: If a model is missing or does not fit.
     """
     FAMILIES.load(family, "train_gan.families")
+    wanted = dict(params.synthesize.attributes.get(family, {}))
     jobs = [
-        SetJob(root, family, repeat, fold, gan_seed, counts, params.seed)
+        SetJob(root, family, repeat, fold, gan_seed, counts, wanted, params.seed)
         for repeat, fold in Splits.open(root / "data/splits.csv").folds()
         for counts in [_counts(params.synthesize, _template(root, repeat, fold))]
         for gan_seed in range(params.train_gan.gan_seeds)
@@ -145,6 +150,7 @@ def _counts(synthesize: Synthesize, template: ImageSet) -> dict[str, int]:
 def _maker(job: SetJob, label: str, template: ImageSet, machine: Machine) -> Maker:
     """Load the model that makes a class, and what it samples from."""
     from pipeline.gan.checkpoints import load_model
+    from pipeline.gan.diets.diet import Asked, Asks
     from pipeline.gan.rows import Rows
     from pipeline.gan.sets import Maker
 
@@ -157,7 +163,13 @@ def _maker(job: SetJob, label: str, template: ImageSet, machine: Machine) -> Mak
     if list(rows.made) != facts["classes"] or made != template.shape:
         raise DataError(path, "was trained on other classes or sizes; run the stage train_gan")
     family.networks.to(machine.device)
-    return Maker(family, rows.diet, rows.made[label])
+    diet: Diet = rows.diet
+    if job.wanted:
+        place = f"synthesize.attributes.{job.family}"
+        if not isinstance(diet, Asks):
+            raise ParameterError(place, f"`{job.family}` is told no attributes; ask `stackgan`")
+        diet = Asked(diet, job.wanted, place)
+    return Maker(family, diet, rows.made[label])
 
 
 def _show(job: SetJob, tracker: tracking.Run) -> None:

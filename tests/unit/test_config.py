@@ -51,6 +51,16 @@ def test_the_committed_parameters_are_right():
         ("train_gan/families", ["dcgn"], "train_gan.families: got 'dcgn'; choose one of"),
         ("train_gan/options", {"conditional": {}}, "train_gan.options.dcgan: is absent"),
         ("train_gan/options/dcgan", {"steps": 0}, "train_gan.options.dcgan.steps: got 0"),
+        (
+            "synthesize/attributes",
+            {"stackgn": {"margin": "Poor"}},
+            "synthesize.attributes.stackgn: got 'stackgn'; choose one of",
+        ),
+        (
+            "synthesize/attributes",
+            {"dcgan": {"margin": "Poor"}},
+            "synthesize.attributes.dcgan: `dcgan` is told no attributes",
+        ),
         ("classify/model", "resnet", "classify.model: got 'resnet'; choose one of"),
         ("export/formats", ["jpg"], "export.formats: got 'jpg'; choose one of"),
         ("classify/arms", {}, "classify.arms: is empty"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -70,6 +70,37 @@ class Diet(Protocol):
 
     def offer(self, label: int, rng: Generator) -> Offer:
         """Choose what an image of a class is made from; `rng` is on the CPU."""
+
+
+@runtime_checkable
+class Asks(Diet, Protocol):
+    """A diet that can be asked for attributes (optional)."""
+
+    def ask(self, label: int, wanted: Mapping[str, str], rng: Generator, *, place: str) -> Offer:
+        """Offer what has the wanted levels by column; `place` names the parameter in errors."""
+
+
+class Asked:
+    """Another diet's offers, all with wanted attributes: a `Diet` to sample from."""
+
+    sees_others: ClassVar[bool] = False
+
+    def __init__(self, diet: Asks, wanted: Mapping[str, str], place: str) -> None:
+        """Keep what is wanted, and the parameter that wants it."""
+        self.facts, self.words = diet.facts, diet.words
+        self._diet, self._wanted, self._place = diet, wanted, place
+
+    def draw(self, rng: Generator) -> Batch:
+        """Draw a training batch, of which nothing is wanted."""
+        return self._diet.draw(rng)
+
+    def offer(self, label: int, rng: Generator) -> Offer:
+        """Offer what has the wanted attributes.
+
+        Raises:
+            ParameterError: If there are no such attributes.
+        """
+        return self._diet.ask(label, self._wanted, rng, place=self._place)
 
 
 def collate(given: Sequence[Batch]) -> Batch:

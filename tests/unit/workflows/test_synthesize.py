@@ -78,6 +78,43 @@ def test_refuses_wrong_counts(project, counts, message):
         sampled(project, counts=counts)
 
 
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """A project with a trained family that is told attributes."""
+    root = tmp_path_factory.mktemp("told")
+    tiny_project.make(root, masks=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DVC_ROOT", str(root))
+        train_gan.run(tiny_project.params(), root, "stackgan", NullRun())
+    return root, "stackgan"
+
+
+def test_asked_attributes_are_given(told):
+    """Every image has the margin that was asked for; unasked, margins are the rows' own."""
+    asked = sampled(told, per_class=6, attributes={"stackgan": {"margin": "poor"}})
+    assert set(asked.manifest["margin"]) == {"poor"}
+    assert set(sampled(told, per_class=6).manifest["margin"]) == {"poor", "sharp"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ({"margin": "fuzzy"}, r"synthesize\.attributes\.stackgan\.margin: got 'fuzzy'"),
+        ({"colour": "red"}, r"synthesize\.attributes\.stackgan: .*'colour'"),
+    ],
+)
+def test_refuses_attributes_that_are_not_told(told, wanted, message):
+    """A column or a level that the scans do not have names the parameter."""
+    with pytest.raises(ParameterError, match=message):
+        sampled(told, attributes={"stackgan": wanted})
+
+
+def test_refuses_to_ask_a_family_that_is_told_none(project):
+    """A family that only knows classes says so."""
+    with pytest.raises(ParameterError, match=r"synthesize\.attributes\..* is told no attributes"):
+        sampled(project, attributes={project[1]: {"margin": "poor"}})
+
+
 def test_asks_for_a_missing_model(tmp_path):
     """A stage that has not run yet is named."""
     tiny_project.make(tmp_path)
