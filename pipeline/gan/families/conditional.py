@@ -20,7 +20,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn.functional import leaky_relu
 
-from pipeline.config import Count, NotNegative, Positive
+from pipeline.config import Count, NotNegative, Positive, Share
 from pipeline.gan import game, latents
 from pipeline.gan.adversarial import AdversarialOptions
 from pipeline.gan.family import Batch, Decay, Mirror, Phase, Report, Sampled, Shape, TrainingOptions
@@ -45,15 +45,17 @@ class ConditionalOptions(AdversarialOptions):
         embedding: Numbers that a class is told by.
     """
 
+    steps: Count = 1600
     batch: Count = 16
     copies: bool = False
     mirror: Mirror = True
     learning_rate: Positive = 1e-3
     learning_rates: Mapping[str, Positive] = {"discriminator": 2e-3}
+    decay_from: Share = 0.5
     betas: tuple[Decay, Decay] = (0.0, 0.99)
-    ngf: Count = 32
-    ndf: Count = 32
-    widest: Count = 128
+    ngf: Count = 24
+    ndf: Count = 24
+    widest: Count = 96
     latent: Count = 64
     embedding: Count = 16
     r1_gamma: NotNegative = 0.1

@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -93,9 +94,18 @@ class Pyramid:
 
 
 def down(spatial_dims: int, before: int, after: int, stride: Sequence[int]) -> nn.Module:
-    """A convolution that divides each axis by its stride, 2 or 1."""
+    """A convolution that divides each axis by its stride, 2 or 1.
+
+    Its weights start at the size that keeps the features' through a LeakyReLU. At PyTorch's, each
+    level shrinks them, and a discriminator spends its first hundreds of steps at a coin's toss.
+
+    Source: He et al. 2015, arXiv:1502.01852, equation 15.
+    """
     kernel = tuple(_KERNELS[step] for step in stride)
-    return CONVOLUTIONS[spatial_dims](before, after, kernel, tuple(stride), 1)
+    layer = CONVOLUTIONS[spatial_dims](before, after, kernel, tuple(stride), 1)
+    nn.init.kaiming_normal_(cast("Tensor", layer.weight), a=_SLOPE)
+    nn.init.zeros_(cast("Tensor", layer.bias))
+    return layer
 
 
 def up(spatial_dims: int, before: int, after: int, stride: Sequence[int]) -> nn.Sequential:
