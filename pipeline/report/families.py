@@ -6,9 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-_NOISE = ("plain", "labelled", "text")
+from pipeline.report.learning import best_after
+
+NOISE = ("plain", "labelled", "text")
 _BASELINE = "ppca"
 _FACTOR = 3.0
+_BUDGET = 150.0
+_GLANCES = (20.0, 40.0, 80.0)
+CURVES = "learning.png"
 COLUMNS = {
     "seconds": "CPU s",
     "parameters": "parameters",
@@ -32,24 +37,26 @@ def markdown(
     Args:
         figures: By family, in order; see `workflows.family_page`.
         facts: About the fold and the run.
-        pictures: The directory beside the page with `<family>.png` and, where somebody wrote one,
-            `<family>.md`.
+        pictures: The directory beside the page with `<family>.png` and, where somebody wrote
+            them, `about.md` and `<family>.md`.
     """
     lines = [
         "# The families",
         "",
         *_about(figures, facts),
+        *_written(pictures / "about.md"),
         "",
         *_table(figures),
         "",
         *_verdicts(figures, facts),
     ]
+    if (pictures / CURVES).exists():
+        lines += ["", f"![Quality against CPU seconds]({pictures.name}/{CURVES})"]
     for name, found in figures.items():
         lines += ["", f"## {name}", ""]
         if (pictures / f"{name}.png").exists():
             lines += [f"![Real and generated images]({pictures.name}/{name}.png)", ""]
-        if (pictures / f"{name}.md").exists():
-            lines += [*_said(pictures / f"{name}.md"), ""]
+        lines += _said(pictures / f"{name}.md")
         lines += [*_stated(found), *_attributes(found)]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -99,7 +106,7 @@ def _table(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 def _verdicts(figures: Mapping[str, Mapping[str, Any]], facts: Mapping[str, Any]) -> list[str]:
     """What follows from the figures, and what does not."""
-    noise = {name: each for name, each in figures.items() if each["batches"] in _NOISE}
+    noise = {name: each for name, each in figures.items() if each["batches"] in NOISE}
     learnt = {name: each for name, each in noise.items() if each["trained"]}
     lines = []
     if _BASELINE in noise and learnt:
@@ -119,13 +126,12 @@ def _verdicts(figures: Mapping[str, Mapping[str, Any]], facts: Mapping[str, Any]
             f" percentile of held-out images' own at equal counts ({_number(kid['floor_high'])}),"
             f" against at most {_FACTOR:.0f} asked for."
         )
-        rate = {name: each["kid"]["value"] * each["seconds"] for name, each in learnt.items()}
         best = min(learnt, key=lambda name: learnt[name]["kid"]["value"])
-        quickest = min(rate, key=lambda name: rate[name])
         lines.append(
             f"- Lowest KID of the families that make images from noise: `{best}`"
-            f" ({_number(learnt[best]['kid']['value'])}); lowest KID times seconds: `{quickest}`."
+            f" ({_number(learnt[best]['kid']['value'])})."
         )
+        lines += _by_time(learnt)
     for name, found in figures.items():
         low, chance = found.get("label_agreement_low"), found.get("label_chance")
         if low is not None and chance is not None and low <= chance:
@@ -136,12 +142,41 @@ def _verdicts(figures: Mapping[str, Mapping[str, Any]], facts: Mapping[str, Any]
     return lines
 
 
+def _by_time(learnt: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Which family is ahead after some seconds of training, and whether all kept to the budget."""
+    ahead = []
+    for seconds in _GLANCES:
+        reached = {name: best_after(each, seconds) for name, each in learnt.items()}
+        scores = {name: score for name, score in reached.items() if score is not None}
+        if scores:
+            first = min(scores, key=lambda name: scores[name])
+            ahead.append(f"after {seconds:.0f} s `{first}` ({_number(scores[first])})")
+    lines = []
+    if ahead:
+        lines.append(
+            "- Quality per second, as the KID of textures to the validation images, of the same"
+            f" families (the picture below): ahead is {', '.join(ahead)}."
+        )
+    late = [name for name, each in learnt.items() if each["seconds"] > _BUDGET]
+    lines.append(
+        f"- The budget of {_BUDGET:.0f} CPU seconds for all models of a family was "
+        + (f"passed by {_listed(late)}." if late else "kept by all of them.")
+    )
+    return lines
+
+
+def _written(path: Path) -> list[str]:
+    return ["", path.read_text(encoding="utf-8").strip()] if path.exists() else []
+
+
 def _said(path: Path) -> list[str]:
     """What somebody wrote about a family, its heading as a line of its own."""
+    if not path.exists():
+        return []
     heading, _, rest = path.read_text(encoding="utf-8").strip().partition("\n")
     if not heading.startswith("# "):
-        return [heading, rest]
-    return [f"*{heading.partition(': ')[2] or heading[2:]}*", rest]
+        return [f"{heading}\n{rest}".rstrip(), ""]
+    return [f"*{heading.partition(': ')[2] or heading[2:]}*", rest, ""]
 
 
 def _stated(found: Mapping[str, Any]) -> list[str]:

@@ -56,7 +56,7 @@ def draw_arms(
         path: The PNG file.
     """
     names = list(arms)
-    figure = _figure(4.6 * len(metrics) + 1.2, 0.55 * len(names) + 1.4)
+    figure = blank(4.6 * len(metrics) + 1.2, 0.55 * len(names) + 1.4)
     axes = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
     for panel, metric in zip(axes, metrics, strict=True):
         for points in _paired(runs, names, metric):
@@ -76,14 +76,14 @@ def draw_arms(
         panel.grid(axis="x", color="0.92")
     axes[0].set_yticks(range(len(names)), names)
     axes[0].set_ylim(len(names) - 0.5, -0.5)
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_contrasts(
     contrasts: Sequence[Mapping[str, Any]], metric: str, confidence: float, path: Path
 ) -> None:
     """Draw the differences that decide, with their intervals and verdicts, around zero."""
-    figure = _figure(7.6, 0.62 * max(len(contrasts), 1) + 1.3)
+    figure = blank(7.6, 0.62 * max(len(contrasts), 1) + 1.3)
     axes = figure.subplots()
     axes.axvline(0, color="0.2", lw=1)
     for row, contrast in enumerate(contrasts):
@@ -100,7 +100,7 @@ def draw_contrasts(
     axes.set_ylim(len(contrasts) - 0.5, -0.7)
     axes.set_xlabel(f"difference in {NAMES[metric]} ({confidence:.0%} interval, p after Holm)")
     axes.grid(axis="x", color="0.92")
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_confusion(outcomes: Outcomes, path: Path) -> None:
@@ -109,7 +109,7 @@ def draw_confusion(outcomes: Outcomes, path: Path) -> None:
     columns = min(4, len(outcomes.arms))
     rows = math.ceil(len(outcomes.arms) / columns)
     cell = 0.55 * len(names) + 1.5
-    figure = _figure(cell * columns + 0.8, (cell + 0.1) * rows)
+    figure = blank(cell * columns + 0.8, (cell + 0.1) * rows)
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
     for panel in panels[len(outcomes.arms) :]:
         panel.remove()
@@ -125,14 +125,14 @@ def draw_confusion(outcomes: Outcomes, path: Path) -> None:
         panel.set_yticks(range(len(names)), names, fontsize=8)
     figure.supxlabel("predicted", fontsize=9)
     figure.supylabel("actual", fontsize=9)
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_roc(outcomes: Outcomes, path: Path) -> None:
     """Draw each arm's mean ROC curve: of the positive class, or of each class against the rest."""
     positive = outcomes.positive
     shown = range(len(outcomes.classes)) if positive is None else [positive]
-    figure = _figure(3.6 * len(shown) + 2.2, 3.9)
+    figure = blank(3.6 * len(shown) + 2.2, 3.9)
     panels = figure.subplots(1, len(shown), squeeze=False, sharey=True)[0]
     for panel, k in zip(panels, shown, strict=True):
         panel.plot([0, 1], [0, 1], color="0.8", lw=1)
@@ -146,7 +146,7 @@ def draw_roc(outcomes: Outcomes, path: Path) -> None:
         panel.set_ylim(-0.01, 1.01)
     panels[0].set_ylabel("true positive rate")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", fontsize=8)
-    _save(figure, path)
+    save(figure, path)
 
 
 def confusion(outcomes: Outcomes, arm: str) -> NDArray[np.float64]:
@@ -241,13 +241,15 @@ def _paired(
     return [[table[key][name] for name in names] for key in sorted(table)]
 
 
-def _figure(width: float, height: float) -> Figure:
+def blank(width: float, height: float) -> Figure:
+    """Begin a picture of so many inches."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), dpi=130, layout="constrained", facecolor="white")
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
+    """Write a picture without a date or version in it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     for axes in figure.axes:
         _calm(axes)

@@ -24,6 +24,7 @@ from pipeline.fidelity.probes.probe import Question
 from pipeline.imageset import ImageSet
 from pipeline.registry import FAMILIES, FEATURES, METRICS, PROBES
 from pipeline.report import families as page
+from pipeline.report.learning import curve_of, draw_learning
 from pipeline.seeding import derive, numpy_rng
 from pipeline.splits import Splits, fold_name
 
@@ -104,6 +105,8 @@ def run(
     _embedding(jobs[0], fold, machine)
     found = parallel_map(_judge, jobs, machine, names=chosen, total=total, description="families")
     figures = _with_known(pictures / "figures.json", dict(zip(chosen, found, strict=True)))
+    noise = {name: each for name, each in figures.items() if each["batches"] in page.NOISE}
+    draw_learning(noise, pictures / page.CURVES, default=params.train_gan.families[0])
     out.write_text(
         page.markdown(figures, _facts(jobs[0], fold, machine), pictures), encoding="utf-8"
     )
@@ -196,7 +199,7 @@ def _train(
     kind = FAMILIES.load(job.family)
     options = _options(job)
     makers: dict[str, tuple[Family, Any, int]] = {}
-    parameters, kept, findings = 0, [], []
+    parameters, kept, findings, histories = 0, [], [], []
     started = time.process_time()
     labels = [None] if kind.conditional else list(fold.real.meta.classes)
     for number, label in enumerate(labels):
@@ -212,10 +215,12 @@ def _train(
         parameters += sum(each.numel() for each in trained.family.networks.parameters())
         kept.append(trained.step)
         findings += [finding.monitor for finding in trained.history.findings]
+        histories.append(trained.history.rows)
     cost = {
         "seconds": time.process_time() - started,
         "steps": options.steps,
         "options": dict(job.values),
+        "curve": curve_of(histories, options.steps),
         "kept": kept,
         "parameters": parameters,
         "models": len(labels),

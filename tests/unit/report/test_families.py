@@ -18,11 +18,12 @@ FACTS = {
 }
 
 
-def found(kid, seconds=100.0, batches="labelled", trained=True, low=0.7):
+def found(kid, seconds=100.0, batches="labelled", trained=True, low=0.7, curve=()):
     """Figures of one family."""
     measured = {"value": kid, "floor": 0.001, "floor_low": -0.002, "floor_high": 0.004}
     return {
         "seconds": seconds,
+        "curve": curve,
         "parameters": 1_234_567,
         "batches": batches,
         "trained": trained,
@@ -39,8 +40,8 @@ def page(tmp_path):
     text = "# `conditional`: one for all\n\nProjection discriminator.\n"
     (tmp_path / "conditional.md").write_text(text)
     figures = {
-        "vanilla": found(0.3, seconds=10.0, low=0.45),
-        "conditional": found(0.01),
+        "vanilla": found(0.3, seconds=10.0, low=0.45, curve=[(0.5, 2.0), (1.0, 3.0)]),
+        "conditional": found(0.01, seconds=160.0, curve=[(0.2, 1.0), (0.5, 4.0)]),
         "pix2pix": found(0.5, batches="paired"),
         "ppca": found(0.2, seconds=1.0, trained=False),
     }
@@ -59,6 +60,12 @@ def test_compares_the_default_with_the_floor(page):
     assert "Lowest KID of the families that make images from noise: `conditional`" in page
 
 
+def test_says_who_is_ahead_at_what_time(page):
+    """The best score so far counts: vanilla's 2 is there after 5 s, conditional's 1 after 32."""
+    assert "ahead is after 20 s `vanilla` (2.00), after 40 s `conditional` (1.00)" in page
+    assert "was passed by `conditional`" in page
+
+
 def test_says_which_labels_are_not_to_be_believed(page):
     """A lower bound at or below chance is told, others are not."""
     assert "- `vanilla` does not show the class it is asked for" in page
@@ -72,6 +79,15 @@ def test_shows_held_out_images_first_and_takes_in_the_texts(page):
     section = page[page.index("## conditional") :]
     assert section.index("*one for all*") < section.index("Projection discriminator.")
     assert "# `conditional`" not in page
+
+
+def test_takes_in_what_was_written_about_all(tmp_path):
+    """Before the table; a family's text without a heading comes as it is."""
+    (tmp_path / "about.md").write_text("Made of cubes.\n")
+    (tmp_path / "dcgan.md").write_text("Round nodules.\nSome grain.\n")
+    text = families.markdown({"dcgan": found(0.1)}, FACTS, tmp_path)
+    assert text.index("Made of cubes.") < text.index("| family |")
+    assert "Round nodules.\nSome grain.\n" in text[text.index("## dcgan") :]
 
 
 def test_names_options_where_they_are_not_the_defaults(tmp_path):

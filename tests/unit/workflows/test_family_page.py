@@ -58,6 +58,7 @@ def test_writes_figures_pictures_and_text(root, tmp_path, monkeypatch):
     for name, found in figures.items():
         assert {"value", "floor"} <= set(found["kid"])
         assert found["seconds"] > 0
+        assert [share for share, _ in found["curve"]] == sorted({s for s, _ in found["curve"]})
         assert found["parameters"] > 1000
         assert 0 <= found["label_agreement_low"] <= found["label_agreement"]["value"] <= 1
         assert (tmp_path / "docs/families" / f"{name}.png").stat().st_size > 500
