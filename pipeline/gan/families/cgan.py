@@ -1,12 +1,13 @@
 """Conditional GAN: the class goes into both networks as an input, and that is all.
 
-The generator is fed a latent and the class's one-hot code, the discriminator an image and the code
-as flat channels beside it. It must so find out by itself that an image can be real and yet wrong
-for its class, which `conditional` builds in as a projection and `acgan` as a task. Defaults differ
-from the paper, which has fully connected networks for 60,000 digits: convolutional bodies, Adam,
-R1 and a discriminator that sees everything shifted, to learn from a few hundred images within
-minutes. The paper joins class and image in a hidden layer late in the discriminator; with
-convolutional bodies flat channels at its input are the common form of the same.
+The generator is fed a latent and the class's one-hot code. The discriminator describes the image
+with convolutions, and a hidden layer of units meets that description and the class at once, as in
+the paper. It must so find out by itself that an image can be real and yet wrong for its class,
+which `conditional` builds in as a projection and `acgan` as a task.
+
+Defaults differ from the paper, which has fully connected networks for 60,000 digits: convolutional
+bodies, narrow ones, Adam with rates that fall to zero in the second half, R1 and a discriminator
+that sees everything shifted, to learn from a few hundred images within minutes.
 
 Sources: Mirza and Osindero 2014, arXiv:1411.1784, equation 2 and section 4.1; bodies: Radford et
 al. 2016, arXiv:1511.06434; R1: Mescheder et al. 2018, arXiv:1801.04406; differentiable
@@ -20,13 +21,13 @@ from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.nn.functional import one_hot
+from torch.nn.functional import leaky_relu
 
-from pipeline.config import Count, NotNegative, Positive
+from pipeline.config import Count, NotNegative, Positive, Share
 from pipeline.gan import game, latents
 from pipeline.gan.adversarial import AdversarialOptions
 from pipeline.gan.family import Batch, Decay, Mirror, Phase, Report, Sampled, Shape, TrainingOptions
-from pipeline.gan.networks.bodies import DiscriminatorBody, OneHotGenerator
+from pipeline.gan.networks.bodies import SLOPE, DiscriminatorBody, OneHotGenerator
 from pipeline.gan.networks.layers import spectrally_normalised
 from pipeline.gan.view import View
 
@@ -39,19 +40,22 @@ class CganOptions(AdversarialOptions):
         ndf: The same of the discriminator.
         widest: The most channels of any level.
         latent: Numbers that an image is made from, beside its class.
+        hidden: Units of the discriminator's layer in which image and class meet.
     """
 
-    steps: Count = 2000
+    steps: Count = 1500
     batch: Count = 16
     copies: bool = False
     mirror: Mirror = True
     learning_rate: Positive = 1e-3
     learning_rates: Mapping[str, Positive] = {"discriminator": 2e-3}
     betas: tuple[Decay, Decay] = (0.0, 0.99)
-    ngf: Count = 32
-    ndf: Count = 32
-    widest: Count = 128
+    decay_from: Share = 0.5
+    ngf: Count = 24
+    ndf: Count = 24
+    widest: Count = 96
     latent: Count = 64
+    hidden: Count = 128
     r1_gamma: NotNegative = 0.1
 
 
@@ -126,21 +130,19 @@ class Cgan:
 
 
 class _Discriminator(nn.Module):
-    """(N, C, *spatial) and (N,) class indices -> (N,) logits; the class comes as flat channels."""
+    """(N, C, *spatial) and (N,) class indices -> (N,) logits; the class joins in a hidden layer."""
 
     def __init__(self, shape: Shape, options: CganOptions) -> None:
         super().__init__()
-        self._classes = shape.classes
-        self.body = DiscriminatorBody(
-            shape, finest=options.ndf, widest=options.widest, more=shape.classes
-        )
-        self.logit = nn.Linear(self.body.features, 1)
+        self.body = DiscriminatorBody(shape, finest=options.ndf, widest=options.widest)
+        # What a layer makes of features and a one-hot code is a sum of what it makes of each.
+        self.found = nn.Linear(self.body.features, options.hidden)
+        self.told = nn.Embedding(shape.classes, options.hidden)
+        self.logit = nn.Linear(options.hidden, 1)
         if options.spectral_norm:
             spectrally_normalised(self)
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
-        codes = one_hot(labels, self._classes).to(images)
-        flat = codes.reshape(*codes.shape, *[1] * (images.ndim - 2))
-        told = torch.cat([images, flat.expand(-1, -1, *images.shape[2:])], dim=1)
-        logits: Tensor = self.logit(self.body(told)).squeeze(1)
+        joined = leaky_relu(self.found(self.body(images)) + self.told(labels), SLOPE)
+        logits: Tensor = self.logit(joined).squeeze(1)
         return logits
