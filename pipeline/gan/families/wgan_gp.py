@@ -9,11 +9,12 @@ One model makes all classes, since the rare one has too few images to learn back
 from; the critic is told the class by projection, and judges images within their class. Defaults
 differ from the paper where there are a few hundred images and a minute or two of one CPU thread:
 
-- one critic step for one of the generator instead of five, at twice the generator's rate, and a
-  penalty of 1 instead of 10, so that a short training has enough steps of the generator;
-- a learning rate ten times higher that falls in the second half, an average of the generator's
-  weights, and a critic that sees everything shifted at random, so that it cannot learn its few
-  images by heart.
+- one critic step for one of the generator instead of five, so that a short training has enough
+  steps of the generator; at a higher rate than the generator's, or with a weaker penalty, the
+  critic's slopes grow and the two chase each other;
+- a learning rate ten times higher that falls in the second half, Adam's longer memory of squared
+  gradients, narrow networks, an average of the generator's weights, and a critic that sees
+  everything shifted at random, so that it cannot learn its few images by heart.
 
 Adam without momentum stands for the RMSProp of weight clipping.
 
@@ -52,19 +53,18 @@ class WganGpOptions(AdversarialOptions):
         embedding: Numbers that a class is told by.
     """
 
-    steps: Count = 1500
+    steps: Count = 1200
     batch: Count = 16
     copies: bool = False
     mirror: Mirror = True
     learning_rate: Positive = 1e-3
-    learning_rates: Mapping[str, Positive] = {"discriminator": 2e-3}
     decay_from: Share = 0.5
-    betas: tuple[Decay, Decay] = (0.0, 0.9)
+    betas: tuple[Decay, Decay] = (0.0, 0.99)
     loss: LossName = "wasserstein"
-    gradient_penalty: NotNegative = 1.0
-    ngf: Count = 32
-    ndf: Count = 32
-    widest: Count = 128
+    gradient_penalty: NotNegative = 10.0
+    ngf: Count = 24
+    ndf: Count = 24
+    widest: Count = 96
     latent: Count = 64
     embedding: Count = 16
 
