@@ -4,11 +4,13 @@ Beside real or generated, the discriminator says which class it sees; both playe
 when it is right, so the generator makes images by which the classes are told apart. That is its
 strength (labels are clear) and its danger (what is typical of a class is exaggerated, and what is
 ambiguous, or on the border, is not made at all): Odena et al., section 4.4, and Shu et al. 2017.
-The more classes overlap, the smaller `auxiliary` should be.
+The more classes overlap, the smaller `auxiliary` should be: at 1, as in the paper, nodules became
+emblems, the malignant ones rings, and at a fifth generated ones are still named rightly nearly
+always, where real ones are in four cases of five.
 
-Defaults differ from the paper, which has 1.3 million photographs: small bodies, no normalisation
-in the discriminator, R1 and a discriminator that sees everything shifted, for a few hundred
-images within minutes; each is an option.
+Defaults differ from the paper, which has 1.3 million photographs: a fifth of the weight for the
+classes, small bodies, no normalisation in the discriminator, rates that fall to zero in the second
+half, R1 and a discriminator that sees everything shifted, for a few hundred images within minutes.
 
 Sources: Odena et al. 2017, arXiv:1610.09585, equations 2 and 3; as medical augmentation: Frid-Adar
 et al. 2018, arXiv:1803.01229, section 3.2.2; its bias: Shu et al. 2017, "AC-GAN learns a biased
@@ -25,7 +27,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from pipeline.config import Count, NotNegative, Positive
+from pipeline.config import Count, NotNegative, Positive, Share
 from pipeline.gan import game, latents
 from pipeline.gan.adversarial import AdversarialOptions
 from pipeline.gan.family import Batch, Decay, Mirror, Phase, Report, Sampled, Shape, TrainingOptions
@@ -47,19 +49,20 @@ class AcganOptions(AdversarialOptions):
             as in the paper. Without it, it learns them from real ones alone.
     """
 
-    steps: Count = 2000
+    steps: Count = 1500
     batch: Count = 16
     copies: bool = False
     mirror: Mirror = True
     learning_rate: Positive = 1e-3
     learning_rates: Mapping[str, Positive] = {"discriminator": 2e-3}
     betas: tuple[Decay, Decay] = (0.0, 0.99)
-    ngf: Count = 32
-    ndf: Count = 32
-    widest: Count = 128
+    decay_from: Share = 0.5
+    ngf: Count = 24
+    ndf: Count = 24
+    widest: Count = 96
     latent: Count = 64
     r1_gamma: NotNegative = 0.1
-    auxiliary: NotNegative = 1.0
+    auxiliary: NotNegative = 0.2
     names_generated: bool = True
 
 
