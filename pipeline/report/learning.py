@@ -33,7 +33,8 @@ def curve_of(models: Sequence[Sequence[Mapping[str, float]]], steps: int) -> lis
 
 def best_after(found: Mapping[str, Any], seconds: float) -> float | None:
     """The best score that a family had reached by then; none if it had none yet."""
-    scores = [score for share, score in found["curve"] if share * found["seconds"] <= seconds]
+    curve = found.get("curve", ())
+    scores = [score for share, score in curve if share * found["seconds"] <= seconds]
     return min(scores, default=None)
 
 

@@ -20,6 +20,7 @@ def test_what_counts_is_the_best_so_far():
     found = {"seconds": 100.0, "curve": [(0.5, 1.0), (1.0, 2.0)]}
     assert best_after(found, 49.0) is None
     assert best_after(found, 50.0) == best_after(found, 100.0) == 1.0
+    assert best_after({"seconds": 100.0}, 100.0) is None
 
 
 def test_equal_figures_give_equal_pictures(tmp_path):
