@@ -28,22 +28,17 @@ from torch import Generator, Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from pipeline.config import Count, NotNegative, Positive, Share
-from pipeline.gan import game, latents
-from pipeline.gan.adversarial import AdversarialOptions
+from pipeline.gan import game
 from pipeline.gan.family import Batch, Decay, Mirror, Phase, Report, Sampled, Shape, TrainingOptions
-from pipeline.gan.networks.bodies import DiscriminatorBody, OneHotGenerator
+from pipeline.gan.networks.bodies import BodyOptions, DiscriminatorBody, LabelledGenerator
 from pipeline.gan.networks.layers import spectrally_normalised
 from pipeline.gan.view import View
 
 
-class AcganOptions(AdversarialOptions):
-    """What can be chosen; see `AdversarialOptions` for the rest.
+class AcganOptions(BodyOptions):
+    """What can be chosen; see `BodyOptions` and `AdversarialOptions` for the rest.
 
     Attributes:
-        ngf: Channels of the generator's finest level; they double at each coarser one.
-        ndf: The same of the discriminator.
-        widest: The most channels of any level.
-        latent: Numbers that an image is made from, beside its class.
         auxiliary: Weight of naming the class, for both players; 1 in the paper.
         names_generated: Whether the discriminator also learns its classes from generated images,
             as in the paper. Without it, it learns them from real ones alone.
@@ -57,10 +52,6 @@ class AcganOptions(AdversarialOptions):
     learning_rates: Mapping[str, Positive] = {"discriminator": 2e-3}
     betas: tuple[Decay, Decay] = (0.0, 0.99)
     decay_from: Share = 0.5
-    ngf: Count = 24
-    ndf: Count = 24
-    widest: Count = 96
-    latent: Count = 64
     r1_gamma: NotNegative = 0.1
     auxiliary: NotNegative = 0.2
     names_generated: bool = True
@@ -79,9 +70,7 @@ class Acgan:
         self.options = options
         self.networks = nn.ModuleDict(
             {
-                "generator": OneHotGenerator(
-                    shape, options.latent, finest=options.ngf, widest=options.widest
-                ),
+                "generator": LabelledGenerator(shape, options),
                 "discriminator": _Discriminator(shape, options),
                 "view": View(options),
             }
@@ -127,8 +116,8 @@ class Acgan:
         return self.decode(self.latents(rngs), given)
 
     def latents(self, rngs: Sequence[Generator]) -> Tensor:
-        """Draw (N, latent), row i from generator i."""
-        return latents.normal(self.options.latent, rngs, truncation=self.options.truncation)
+        """Draw (N, latent and noise), row i from generator i."""
+        return self._generator.draw_each(rngs, self.options.truncation)
 
     def decode(self, latents: Tensor, given: Batch) -> Sampled:
         """Generate an image of the given class from each latent."""
@@ -154,10 +143,15 @@ class Acgan:
             figures[f"class_accuracy_{kind}"] = (logits.argmax(1) == labels).float().mean()
         return Report(terms, report.real_logits, report.fake_logits, figures)
 
+    @property
+    def _generator(self) -> LabelledGenerator:
+        generator = self.networks["generator"]
+        assert isinstance(generator, LabelledGenerator)
+        return generator
+
     def _generate(self, labels: Tensor, rng: Generator) -> Tensor:
-        shape = (len(labels), self.options.latent)
-        drawn = torch.randn(shape, generator=rng, device=labels.device)
-        images: Tensor = self.networks["generator"](drawn, labels)
+        generator = self._generator
+        images: Tensor = generator(generator.draw(labels, rng), labels)
         return images
 
 

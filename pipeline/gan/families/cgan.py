@@ -24,22 +24,17 @@ from torch import Generator, Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from pipeline.config import Count, NotNegative, Positive, Share
-from pipeline.gan import game, latents
-from pipeline.gan.adversarial import AdversarialOptions
+from pipeline.gan import game
 from pipeline.gan.family import Batch, Decay, Mirror, Phase, Report, Sampled, Shape, TrainingOptions
-from pipeline.gan.networks.bodies import SLOPE, DiscriminatorBody, OneHotGenerator
+from pipeline.gan.networks.bodies import SLOPE, BodyOptions, DiscriminatorBody, LabelledGenerator
 from pipeline.gan.networks.layers import spectrally_normalised
 from pipeline.gan.view import View
 
 
-class CganOptions(AdversarialOptions):
-    """What can be chosen; see `AdversarialOptions` for the rest.
+class CganOptions(BodyOptions):
+    """What can be chosen; see `BodyOptions` and `AdversarialOptions` for the rest.
 
     Attributes:
-        ngf: Channels of the generator's finest level; they double at each coarser one.
-        ndf: The same of the discriminator.
-        widest: The most channels of any level.
-        latent: Numbers that an image is made from, beside its class.
         hidden: Units of the discriminator's layer in which image and class meet.
     """
 
@@ -51,10 +46,6 @@ class CganOptions(AdversarialOptions):
     learning_rates: Mapping[str, Positive] = {"discriminator": 2e-3}
     betas: tuple[Decay, Decay] = (0.0, 0.99)
     decay_from: Share = 0.5
-    ngf: Count = 24
-    ndf: Count = 24
-    widest: Count = 96
-    latent: Count = 64
     hidden: Count = 128
     r1_gamma: NotNegative = 0.1
 
@@ -72,9 +63,7 @@ class Cgan:
         self.options = options
         self.networks = nn.ModuleDict(
             {
-                "generator": OneHotGenerator(
-                    shape, options.latent, finest=options.ngf, widest=options.widest
-                ),
+                "generator": LabelledGenerator(shape, options),
                 "discriminator": _Discriminator(shape, options),
                 "view": View(options),
             }
@@ -110,8 +99,8 @@ class Cgan:
         return self.decode(self.latents(rngs), given)
 
     def latents(self, rngs: Sequence[Generator]) -> Tensor:
-        """Draw (N, latent), row i from generator i."""
-        return latents.normal(self.options.latent, rngs, truncation=self.options.truncation)
+        """Draw (N, latent and noise), row i from generator i."""
+        return self._generator.draw_each(rngs, self.options.truncation)
 
     def decode(self, latents: Tensor, given: Batch) -> Sampled:
         """Generate an image of the given class from each latent."""
@@ -122,10 +111,15 @@ class Cgan:
         logits: Tensor = self.networks["discriminator"](batch.images, batch.labels)
         return logits
 
+    @property
+    def _generator(self) -> LabelledGenerator:
+        generator = self.networks["generator"]
+        assert isinstance(generator, LabelledGenerator)
+        return generator
+
     def _generate(self, labels: Tensor, rng: Generator) -> Tensor:
-        shape = (len(labels), self.options.latent)
-        drawn = torch.randn(shape, generator=rng, device=labels.device)
-        images: Tensor = self.networks["generator"](drawn, labels)
+        generator = self._generator
+        images: Tensor = generator(generator.draw(labels, rng), labels)
         return images
 
 

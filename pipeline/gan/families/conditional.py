@@ -21,10 +21,9 @@ from torch import Generator, Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from pipeline.config import Count, NotNegative, Positive, Share
-from pipeline.gan import game, latents
-from pipeline.gan.adversarial import AdversarialOptions
+from pipeline.gan import game
 from pipeline.gan.family import Batch, Decay, Mirror, Phase, Report, Sampled, Shape, TrainingOptions
-from pipeline.gan.networks.bodies import SLOPE, GeneratorBody
+from pipeline.gan.networks.bodies import SLOPE, BodyOptions, LabelledGenerator
 from pipeline.gan.networks.layers import (
     Pyramid,
     downs,
@@ -34,14 +33,10 @@ from pipeline.gan.networks.layers import (
 from pipeline.gan.view import View
 
 
-class ConditionalOptions(AdversarialOptions):
-    """What can be chosen; see `AdversarialOptions` for the rest.
+class ConditionalOptions(BodyOptions):
+    """What can be chosen; see `BodyOptions` and `AdversarialOptions` for the rest.
 
     Attributes:
-        ngf: Channels of the generator's finest level; they double at each coarser one.
-        ndf: The same of the discriminator.
-        widest: The most channels of any level.
-        latent: Numbers that an image is made from, beside its class.
         embedding: Numbers that a class is told by.
     """
 
@@ -53,10 +48,6 @@ class ConditionalOptions(AdversarialOptions):
     learning_rates: Mapping[str, Positive] = {"discriminator": 2e-3}
     decay_from: Share = 0.5
     betas: tuple[Decay, Decay] = (0.0, 0.99)
-    ngf: Count = 24
-    ndf: Count = 24
-    widest: Count = 96
-    latent: Count = 64
     embedding: Count = 16
     r1_gamma: NotNegative = 0.1
 
@@ -74,7 +65,7 @@ class Conditional:
         self.options = options
         self.networks = nn.ModuleDict(
             {
-                "generator": _Generator(shape, options),
+                "generator": LabelledGenerator(shape, options, embedding=options.embedding),
                 "discriminator": _Discriminator(shape, options),
                 "view": View(options),
             }
@@ -111,8 +102,8 @@ class Conditional:
         return self.decode(self.latents(rngs), given)
 
     def latents(self, rngs: Sequence[Generator]) -> Tensor:
-        """Draw (N, latent), row i from generator i."""
-        return latents.normal(self.options.latent, rngs, truncation=self.options.truncation)
+        """Draw (N, latent and noise), row i from generator i."""
+        return self._generator.draw_each(rngs, self.options.truncation)
 
     def decode(self, latents: Tensor, given: Batch) -> Sampled:
         """Generate an image of the given class from each latent."""
@@ -123,24 +114,15 @@ class Conditional:
         logits: Tensor = self.networks["discriminator"](batch.images, batch.labels)
         return logits
 
+    @property
+    def _generator(self) -> LabelledGenerator:
+        generator = self.networks["generator"]
+        assert isinstance(generator, LabelledGenerator)
+        return generator
+
     def _generate(self, labels: Tensor, rng: Generator) -> Tensor:
-        shape = (len(labels), self.options.latent)
-        drawn = torch.randn(shape, generator=rng, device=labels.device)
-        images: Tensor = self.networks["generator"](drawn, labels)
-        return images
-
-
-class _Generator(nn.Module):
-    """(N, latent) and (N,) class indices -> (N, C, *spatial) in [-1, 1]."""
-
-    def __init__(self, shape: Shape, options: ConditionalOptions) -> None:
-        super().__init__()
-        told = options.latent + options.embedding
-        self.embedding = nn.Embedding(shape.classes, options.embedding)
-        self.body = GeneratorBody(shape, told, finest=options.ngf, widest=options.widest)
-
-    def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
-        images: Tensor = self.body(torch.cat([latents, self.embedding(labels)], dim=1))
+        generator = self._generator
+        images: Tensor = generator(generator.draw(labels, rng), labels)
         return images
 
 

@@ -5,7 +5,8 @@ weights drawn from N(0, 0.02). The defaults differ where a class has a few dozen
 a quarter of a minute, each an option:
 
 - the generator enlarges its features linearly instead of by transposed convolutions, whose grid
-  takes a longer training to go away (`upsampling: transposed` is the paper's);
+  takes a longer training to go away (`upsampling: transposed` is the paper's), and can add noise
+  to them for scans that are noisy (`grain`);
 - an eighth of the channels, and Adam at 1e-3 with betas (0.5, 0.99) instead of 2e-4, (0.5, 0.999);
 - batches of 16 instead of 64 (128 in the paper), so that there are more steps;
 - weights averaged over the last hundred steps or so, one-sided label smoothing, and a
@@ -16,7 +17,8 @@ a quarter of a minute, each an option:
 Sources: Radford et al. 2016, arXiv:1511.06434; Frid-Adar et al. 2018, arXiv:1803.01229 (one model
 a class, latent of 100, trained on the classically augmented set); label smoothing: Salimans et al.
 2016, arXiv:1606.03498, section 3.4; R1: Mescheder et al. 2018, arXiv:1801.04406; differentiable
-augmentation: Zhao et al. 2020, arXiv:2006.10738.
+augmentation: Zhao et al. 2020, arXiv:2006.10738; noise: Karras et al. 2019,
+arXiv:1812.04948, section 3.2.
 """
 
 from __future__ import annotations
@@ -31,23 +33,26 @@ from pydantic import Field
 from torch import Generator, Tensor, nn
 from torch.nn.functional import leaky_relu, relu
 
-from pipeline.config import Count, Positive
+from pipeline.config import Count, Positive, Share
 from pipeline.gan import game, latents
 from pipeline.gan.adversarial import AdversarialOptions
 from pipeline.gan.family import Batch, Decay, Mirror, Phase, Report, Sampled, Shape, TrainingOptions
 from pipeline.gan.networks.layers import (
     BATCH_NORMS,
+    CONVOLUTIONS,
+    Grain,
     Pyramid,
     downs,
     spectrally_normalised,
     transposed,
-    ups_to_image,
+    up,
     widths,
 )
 from pipeline.gan.view import View
 
 _SLOPE = 0.2
 _SPREAD = 0.02
+_FEWEST = 8
 
 
 class DcganOptions(AdversarialOptions):
@@ -60,21 +65,25 @@ class DcganOptions(AdversarialOptions):
         latent: Numbers that an image is made from.
         normalisation: The discriminator's; `batch` is the paper's, `none` suits R1.
         upsampling: The generator's; `transposed` convolutions are the paper's.
+        grain: Whether an interpolating generator adds noise to its features at full size, as
+            strongly as an image's latent says: for scans with noise from pixel to pixel.
     """
 
-    steps: Count = 600
+    steps: Count = 1000
     batch: Count = 16
     copies: bool = False
     mirror: Mirror = True
     learning_rate: Positive = 1e-3
     betas: tuple[Decay, Decay] = (0.5, 0.99)
-    ema: Decay = 0.99
+    decay_from: Share = 0.6
+    ema: Decay = 0.995
     ngf: Count = 16
     ndf: Count = 16
     widest: Count = 64
     latent: Count = 100
     normalisation: Literal["batch", "none"] = "batch"
     upsampling: Literal["interpolated", "transposed"] = "interpolated"
+    grain: bool = False
     smoothing: float = Field(default=0.1, ge=0.0, lt=0.5)
 
 
@@ -91,7 +100,7 @@ class Dcgan:
         self.options = options
         self.networks = nn.ModuleDict(
             {
-                "generator": _Generator(shape, options),
+                "generator": _GENERATORS[options.upsampling](shape, options),
                 "discriminator": _Discriminator(shape, options),
                 "view": View(options),
             }
@@ -128,8 +137,10 @@ class Dcgan:
         return self.decode(self.latents(rngs), given)
 
     def latents(self, rngs: Sequence[Generator]) -> Tensor:
-        """Draw (N, latent), row i from generator i."""
-        return latents.normal(self.options.latent, rngs, truncation=self.options.truncation)
+        """Draw (N, latent and noise), row i from generator i; truncation leaves the noise."""
+        drawn = latents.normal(self._length, rngs)
+        whole, noise = drawn[:, : self.options.latent], drawn[:, self.options.latent :]
+        return torch.cat([self.options.truncation * whole, noise], dim=1)
 
     def decode(self, latents: Tensor, given: Batch) -> Sampled:  # noqa: ARG002
         """Generate an image from each latent."""
@@ -140,34 +151,70 @@ class Dcgan:
         logits: Tensor = self.networks["discriminator"](batch.images)
         return logits
 
+    @property
+    def _length(self) -> int:
+        generator = self.networks["generator"]
+        assert isinstance(generator, _Interpolated | _Transposed)
+        return generator.length
+
     def _generate(self, like: Tensor, rng: Generator) -> Tensor:
-        shape = (len(like), self.options.latent)
-        drawn = torch.randn(shape, generator=rng, device=like.device)
+        drawn = torch.randn((len(like), self._length), generator=rng, device=like.device)
         images: Tensor = self.networks["generator"](drawn)
         return images
 
 
-class _Generator(nn.Module):
-    """(N, latent) -> (N, C, *spatial) in [-1, 1]."""
+class _Interpolated(nn.Module):
+    """(N, length) -> (N, C, *spatial) in [-1, 1]; `length` is a latent and noise, if any."""
 
     def __init__(self, shape: Shape, options: DcganOptions) -> None:
         super().__init__()
         self.pyramid = Pyramid.of(shape.size)
         dims, strides = shape.spatial_dims, self.pyramid.strides
+        self.latent = options.latent
+        self.length = options.latent + options.grain * math.prod(self.pyramid.padded)
+        channels = widths(1 + len(strides), max(_FEWEST, options.ngf // 2), options.widest)
+        self.start = nn.Linear(options.latent, channels[0] * math.prod(self.pyramid.base))
+        self.norms = nn.ModuleList(BATCH_NORMS[dims](width) for width in channels)
+        pairs = zip(pairwise(channels), strides, strict=True)
+        self.ups = nn.ModuleList(up(dims, *pair, stride) for pair, stride in pairs)
+        self.grain = Grain(channels[-1], options.latent) if options.grain else None
+        self.leave = CONVOLUTIONS[dims](channels[-1], shape.channels, 3, 1, 1)
+
+    def forward(self, drawn: Tensor) -> Tensor:
+        """Generate an image from each row."""
+        latents, noise = drawn[:, : self.latent], drawn[:, self.latent :]
+        features = self.start(latents).unflatten(1, (-1, *self.pyramid.base))
+        for norm, step in zip(self.norms[:-1], self.ups, strict=True):
+            features = step(relu(norm(features)))
+        if self.grain is not None:
+            features = self.grain(features, noise, latents)
+        images = self.leave(relu(self.norms[-1](features)))
+        return self.pyramid.crop(torch.tanh(images))
+
+
+class _Transposed(nn.Module):
+    """(N, length) -> (N, C, *spatial) in [-1, 1]; the paper's, whose `length` is its latent's."""
+
+    def __init__(self, shape: Shape, options: DcganOptions) -> None:
+        super().__init__()
+        self.pyramid = Pyramid.of(shape.size)
+        dims, strides = shape.spatial_dims, self.pyramid.strides
+        self.latent = self.length = options.latent
         channels = widths(len(strides), options.ngf, options.widest)
         self.start = nn.Linear(options.latent, channels[0] * math.prod(self.pyramid.base))
         self.norms = nn.ModuleList(BATCH_NORMS[dims](width) for width in channels)
-        if options.upsampling == "transposed":
-            steps = zip(pairwise([*channels, shape.channels]), strides, strict=True)
-            self.ups = nn.ModuleList(transposed(dims, *pair, stride) for pair, stride in steps)
-        else:
-            self.ups = ups_to_image(dims, channels, shape.channels, strides)
+        pairs = zip(pairwise([*channels, shape.channels]), strides, strict=True)
+        self.ups = nn.ModuleList(transposed(dims, *pair, stride) for pair, stride in pairs)
 
-    def forward(self, latents: Tensor) -> Tensor:
-        images = self.start(latents).unflatten(1, (-1, *self.pyramid.base))
+    def forward(self, drawn: Tensor) -> Tensor:
+        """Generate an image from each row."""
+        images = self.start(drawn).unflatten(1, (-1, *self.pyramid.base))
         for norm, step in zip(self.norms, self.ups, strict=True):
             images = step(relu(norm(images)))
         return self.pyramid.crop(torch.tanh(images))
+
+
+_GENERATORS = {"interpolated": _Interpolated, "transposed": _Transposed}
 
 
 class _Discriminator(nn.Module):

@@ -238,12 +238,13 @@ class _FirstGenerator(nn.Module):
     def __init__(self, shape: Shape, options: StackganOptions) -> None:
         super().__init__()
         self.condition = _Condition(shape.words, options.embedding)
-        told = options.latent + options.embedding
-        self.body = GeneratorBody(shape, told, finest=options.ngf, widest=options.widest)
+        self.body = GeneratorBody(
+            shape, options.latent, options.embedding, finest=options.ngf, widest=options.widest
+        )
 
     def forward(self, drawn: Tensor, text: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         condition, divergence = self.condition(text, noise)
-        return self.body(torch.cat([drawn, condition], dim=1)), divergence
+        return self.body(drawn, condition), divergence
 
 
 class _Refiner(nn.Module):

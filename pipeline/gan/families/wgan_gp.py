@@ -33,23 +33,18 @@ from pydantic import model_validator
 from torch import Generator, Tensor, nn
 
 from pipeline.config import Count, NotNegative, Positive, Share
-from pipeline.gan import game, latents
-from pipeline.gan.adversarial import AdversarialOptions
+from pipeline.gan import game
 from pipeline.gan.family import Batch, Decay, Mirror, Phase, Report, Sampled, Shape, TrainingOptions
 from pipeline.gan.losses import LossName
-from pipeline.gan.networks.bodies import DiscriminatorBody, GeneratorBody
+from pipeline.gan.networks.bodies import BodyOptions, DiscriminatorBody, LabelledGenerator
 from pipeline.gan.networks.layers import spectrally_normalised
 from pipeline.gan.view import View
 
 
-class WganGpOptions(AdversarialOptions):
-    """What can be chosen; see `AdversarialOptions` for the rest.
+class WganGpOptions(BodyOptions):
+    """What can be chosen; see `BodyOptions` and `AdversarialOptions` for the rest.
 
     Attributes:
-        ngf: Channels of the generator's finest level; they double at each coarser one.
-        ndf: The same of the critic.
-        widest: The most channels of any level.
-        latent: Numbers that an image is made from, beside its class.
         embedding: Numbers that a class is told by.
     """
 
@@ -62,10 +57,6 @@ class WganGpOptions(AdversarialOptions):
     betas: tuple[Decay, Decay] = (0.0, 0.99)
     loss: LossName = "wasserstein"
     gradient_penalty: NotNegative = 10.0
-    ngf: Count = 24
-    ndf: Count = 24
-    widest: Count = 96
-    latent: Count = 64
     embedding: Count = 16
 
     @model_validator(mode="before")
@@ -92,7 +83,7 @@ class WganGp:
         self.options = options
         self.networks = nn.ModuleDict(
             {
-                "generator": _Generator(shape, options),
+                "generator": LabelledGenerator(shape, options, embedding=options.embedding),
                 "discriminator": _Critic(shape, options),
                 "view": View(options),
             }
@@ -128,31 +119,22 @@ class WganGp:
         return self.decode(self.latents(rngs), given)
 
     def latents(self, rngs: Sequence[Generator]) -> Tensor:
-        """Draw (N, latent), row i from generator i."""
-        return latents.normal(self.options.latent, rngs, truncation=self.options.truncation)
+        """Draw (N, latent and noise), row i from generator i."""
+        return self._generator.draw_each(rngs, self.options.truncation)
 
     def decode(self, latents: Tensor, given: Batch) -> Sampled:
         """Generate an image of the given class from each latent."""
         return Sampled(self.networks["generator"](latents, given.labels))
 
+    @property
+    def _generator(self) -> LabelledGenerator:
+        generator = self.networks["generator"]
+        assert isinstance(generator, LabelledGenerator)
+        return generator
+
     def _generate(self, labels: Tensor, rng: Generator) -> Tensor:
-        shape = (len(labels), self.options.latent)
-        drawn = torch.randn(shape, generator=rng, device=labels.device)
-        images: Tensor = self.networks["generator"](drawn, labels)
-        return images
-
-
-class _Generator(nn.Module):
-    """(N, latent) and (N,) class indices -> (N, C, *spatial) in [-1, 1]."""
-
-    def __init__(self, shape: Shape, options: WganGpOptions) -> None:
-        super().__init__()
-        told = options.latent + options.embedding
-        self.embedding = nn.Embedding(shape.classes, options.embedding)
-        self.body = GeneratorBody(shape, told, finest=options.ngf, widest=options.widest)
-
-    def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
-        images: Tensor = self.body(torch.cat([latents, self.embedding(labels)], dim=1))
+        generator = self._generator
+        images: Tensor = generator(generator.draw(labels, rng), labels)
         return images
 
 

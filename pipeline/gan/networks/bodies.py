@@ -2,7 +2,8 @@
 
 Strided convolutions, no pooling, in 2D and 3D and for any size. Four things differ from the paper,
 all for the sake of few images and short trainings. Features are convolved, then enlarged linearly,
-instead of by transposed convolutions, whose grid takes a long training to go away. Images are
+instead of by transposed convolutions, whose grid takes a long training to go away; the grain of
+noisy scans, which such smooth features cannot make, is added as noise (`grain`). Images are
 normalised in groups of channels, each by itself, instead of over the batch, so that averaged
 weights need no statistics to go with them and labels of a batch do not mix. What an image is made
 from enters the generator at every level. And every level adds its own image to the enlarged one of
@@ -10,62 +11,119 @@ the level before, so that shapes are there within the first hundred steps.
 
 Sources: body: Radford et al. 2016, arXiv:1511.06434, section 3; group normalisation: Wu and He
 2018, arXiv:1803.08494; latents at every level: Brock et al. 2019, arXiv:1809.11096, section 3;
-sum of the levels' images: Karras et al. 2020, arXiv:1912.04958, section 4.1.
+noise: Karras et al. 2019, arXiv:1812.04948, section 3.2; sum of the levels' images: Karras
+et al. 2020, arXiv:1912.04958, section 4.1.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import interpolate, leaky_relu, one_hot
+from torch import Generator, Tensor, nn
+from torch.nn.functional import leaky_relu, one_hot
 
+from pipeline.config import Count
+from pipeline.gan import latents
+from pipeline.gan.adversarial import AdversarialOptions
 from pipeline.gan.family import Shape
-from pipeline.gan.networks.layers import CONVOLUTIONS, LINEAR, Pyramid, downs, ups_to_image, widths
+from pipeline.gan.networks.layers import (
+    CONVOLUTIONS,
+    Enlarge,
+    Grain,
+    Pyramid,
+    downs,
+    up,
+    widths,
+)
 
 SLOPE = 0.2
 _GROUP = 8
+_FEWEST = 8
+
+
+class BodyOptions(AdversarialOptions):
+    """What can be chosen about the bodies; see `AdversarialOptions` for the rest.
+
+    Attributes:
+        ngf: Channels of the generator's finest level but one; they double at each coarser one.
+        ndf: The same of the discriminator's finest level.
+        widest: The most channels of any level.
+        latent: Numbers that an image is made from, beside what it is told.
+        grain: Whether the generator adds noise to its features at full size, as strongly as an
+            image's latent says. For scans with noise from pixel to pixel, which a smooth generator
+            draws as contour lines; where scans are smooth, it makes some images noisy.
+    """
+
+    ngf: Count = 24
+    ndf: Count = 24
+    widest: Count = 96
+    latent: Count = 64
+    grain: bool = False
 
 
 class GeneratorBody(nn.Module):
-    """(N, told) -> (N, C, *spatial) in [-1, 1].
+    """(N, length) and (N, told) -> (N, C, *spatial) in [-1, 1].
 
     Args:
         shape: Of the images.
-        told: Numbers that an image is made from: a latent, and whatever is told beside it.
-        finest: Channels of the finest level; they double at each coarser one.
+        latent: Numbers that an image as a whole is made from.
+        told: Numbers that it is told beside them.
+        finest: Channels of the level before full size; they double at each coarser one and are
+            half as many at full size.
         widest: The most channels of any level.
+        grain: Whether noise is added to the features at full size.
+
+    Attributes:
+        latent: As given.
+        length: Numbers that are drawn for an image: its latent, then its noise, if any.
     """
 
-    def __init__(self, shape: Shape, told: int, *, finest: int, widest: int) -> None:
+    def __init__(
+        self,
+        shape: Shape,
+        latent: int,
+        told: int,
+        *,
+        finest: int,
+        widest: int,
+        grain: bool = False,
+    ) -> None:
         super().__init__()
         self.pyramid = Pyramid.of(shape.size)
         dims, strides = shape.spatial_dims, self.pyramid.strides
-        self._enlarge = LINEAR[dims]
+        self.latent = latent
+        self.length = latent + grain * math.prod(self.pyramid.padded)
         channels = widths(len(strides), finest, widest)
-        self.start = nn.Linear(told, channels[0] * math.prod(self.pyramid.base))
-        self.norms = nn.ModuleList(ToldNorm(width, told) for width in channels)
+        full = max(_FEWEST, finest // 2)
+        self.start = nn.Linear(latent + told, channels[0] * math.prod(self.pyramid.base))
+        self.norms = nn.ModuleList(ToldNorm(width, latent + told) for width in channels)
         self.images = nn.ModuleList(
             CONVOLUTIONS[dims](width, shape.channels, 1) for width in channels
         )
-        self.ups = ups_to_image(dims, channels, shape.channels, strides)
+        pairs = zip(pairwise([*channels, full]), strides, strict=True)
+        self.ups = nn.ModuleList(up(dims, *pair, stride) for pair, stride in pairs)
+        self.larger = nn.ModuleList(Enlarge(stride) for stride in strides)
+        self.grain = Grain(full, latent + told) if grain else None
+        self.leave = CONVOLUTIONS[dims](full, shape.channels, 3, 1, 1)
 
-    def forward(self, told: Tensor) -> Tensor:
+    def forward(self, drawn: Tensor, told: Tensor) -> Tensor:
         """Generate an image from each row."""
+        told = torch.cat([drawn[:, : self.latent], told], dim=1)
         features = self.start(told).unflatten(1, (-1, *self.pyramid.base))
         total: Tensor | None = None
-        for level, stride in enumerate(self.pyramid.strides):
-            features = leaky_relu(self.norms[level](features, told), SLOPE)
-            image = self.images[level](features)
-            factors = tuple(map(float, stride))
-            total = interpolate(
-                image if total is None else total + image, scale_factor=factors, mode=self._enlarge
-            )
-            features = self.ups[level](features)
+        for norm, own, step, larger in zip(
+            self.norms, self.images, self.ups, self.larger, strict=True
+        ):
+            features = leaky_relu(norm(features, told), SLOPE)
+            total = larger(own(features) if total is None else total + own(features))
+            features = step(features)
         assert total is not None
-        # The finest level's features are its image already.
-        return self.pyramid.crop(torch.tanh(total + features))
+        if self.grain is not None:
+            features = self.grain(features, drawn[:, self.latent :], told)
+        return self.pyramid.crop(torch.tanh(total + self.leave(leaky_relu(features, SLOPE))))
 
 
 class DiscriminatorBody(nn.Module):
@@ -94,26 +152,47 @@ class DiscriminatorBody(nn.Module):
         return found.flatten(1)
 
 
-class OneHotGenerator(nn.Module):
-    """(N, latent) and (N,) class indices -> (N, C, *spatial): the class as one-hot numbers.
+class LabelledGenerator(nn.Module):
+    """(N, length) and (N,) class indices -> (N, C, *spatial) in [-1, 1].
 
     Args:
         shape: Of the images; `classes` are told apart.
-        latent: Numbers that an image is made from, beside its class.
-        finest: As in `GeneratorBody`.
-        widest: As in `GeneratorBody`.
+        options: The family's.
+        embedding: Numbers that a class is told by, learnt; 0 tells it as one-hot numbers.
     """
 
-    def __init__(self, shape: Shape, latent: int, *, finest: int, widest: int) -> None:
+    def __init__(self, shape: Shape, options: BodyOptions, *, embedding: int = 0) -> None:
         super().__init__()
         self._classes = shape.classes
-        self.body = GeneratorBody(shape, latent + shape.classes, finest=finest, widest=widest)
+        self.embedding = nn.Embedding(shape.classes, embedding) if embedding else None
+        told = embedding or shape.classes
+        self.body = GeneratorBody(
+            shape,
+            options.latent,
+            told,
+            finest=options.ngf,
+            widest=options.widest,
+            grain=options.grain,
+        )
 
-    def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
-        """Generate an image of its class from each latent."""
-        codes = one_hot(labels, self._classes).to(latents)
-        images: Tensor = self.body(torch.cat([latents, codes], dim=1))
+    def forward(self, drawn: Tensor, labels: Tensor) -> Tensor:
+        """Generate an image of its class from each row."""
+        if self.embedding is None:
+            codes = one_hot(labels, self._classes).to(drawn)
+        else:
+            codes = self.embedding(labels)
+        images: Tensor = self.body(drawn, codes)
         return images
+
+    def draw(self, labels: Tensor, rng: Generator) -> Tensor:
+        """Draw what a batch of images is made from, (N, length); `rng` is on their device."""
+        return torch.randn((len(labels), self.body.length), generator=rng, device=labels.device)
+
+    def draw_each(self, rngs: Sequence[Generator], truncation: float) -> Tensor:
+        """Draw the same for sampling, row i from generator i; truncation leaves the grain."""
+        drawn = latents.normal(self.body.length, rngs)
+        whole, grain = drawn[:, : self.body.latent], drawn[:, self.body.latent :]
+        return torch.cat([truncation * whole, grain], dim=1)
 
 
 class ToldNorm(nn.Module):

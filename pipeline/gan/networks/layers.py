@@ -31,7 +31,7 @@ BATCH_NORMS: Mapping[int, Callable[..., nn.Module]] = {2: nn.BatchNorm2d, 3: nn.
 SMALLEST_AXIS = 8
 _BASE = 4
 _KERNELS = {1: 3, 2: 4}
-_FEWEST = 8
+_FAINT = 0.1
 _SLOPE = 0.2
 
 
@@ -68,6 +68,14 @@ class Pyramid:
         )
         base = tuple(-(-axis // 2**count) for axis, count in zip(size, halvings, strict=True))
         return cls(tuple(size), base, strides)
+
+    @property
+    def grids(self) -> list[tuple[int, ...]]:
+        """*spatial of every level, from `base` to `padded`."""
+        found = [self.base]
+        for stride in self.strides:
+            found.append(tuple(a * step for a, step in zip(found[-1], stride, strict=True)))
+        return found
 
     @property
     def padded(self) -> tuple[int, ...]:
@@ -119,21 +127,6 @@ def up(spatial_dims: int, before: int, after: int, stride: Sequence[int]) -> nn.
     return nn.Sequential(CONVOLUTIONS[spatial_dims](before, after, 3, 1, 1), Enlarge(stride))
 
 
-def up_to_image(
-    spatial_dims: int, before: int, channels: int, stride: Sequence[int]
-) -> nn.Sequential:
-    """The last `up`, to half as many features at full size, of which a convolution makes images.
-
-    Without a nonlinearity at full size, images would have no detail finer than the level before.
-    """
-    width = max(_FEWEST, before // 2)
-    return nn.Sequential(
-        *up(spatial_dims, before, width, stride),
-        nn.LeakyReLU(_SLOPE),
-        CONVOLUTIONS[spatial_dims](width, channels, 3, 1, 1),
-    )
-
-
 def transposed(spatial_dims: int, before: int, after: int, stride: Sequence[int]) -> nn.Module:
     """A transposed convolution that multiplies each axis by its stride, 2 or 1."""
     kernel = tuple(_KERNELS[step] for step in stride)
@@ -153,26 +146,39 @@ class Enlarge(nn.Module):
         return interpolate(features, scale_factor=self._factors, mode=self._mode)
 
 
+class Grain(nn.Module):
+    """Adds a map of noise to features, as strongly as an image is told, each channel for itself.
+
+    Scans of one set differ in their noise; a grain that is equally strong in all images could be of
+    one kind only.
+
+    Args:
+        channels: Of the features.
+        told: Numbers that the strengths depend on.
+
+    Source: Karras et al. 2019, arXiv:1812.04948, section 3.2, where all images share the strengths.
+    """
+
+    def __init__(self, channels: int, told: int) -> None:
+        super().__init__()
+        self.strength = nn.Linear(told, channels)
+        nn.init.zeros_(self.strength.weight)
+        nn.init.constant_(self.strength.bias, _FAINT)
+
+    def forward(self, features: Tensor, noise: Tensor, told: Tensor) -> Tensor:
+        """Add (N, *spatial) in a row each to (N, channels, *spatial), told (N, told)."""
+        ones = [1] * (features.ndim - 2)
+        strength = self.strength(told).reshape(*features.shape[:2], *ones)
+        added: Tensor = features + strength * noise.reshape(-1, 1, *features.shape[2:])
+        return added
+
+
 def downs(
     spatial_dims: int, channels: Sequence[int], strides: Sequence[Sequence[int]]
 ) -> nn.ModuleList:
     """A `down` for each stride, from each number of channels to the next."""
     steps = zip(pairwise(channels), strides, strict=True)
     return nn.ModuleList(down(spatial_dims, *pair, stride) for pair, stride in steps)
-
-
-def ups_to_image(
-    spatial_dims: int, widths: Sequence[int], channels: int, strides: Sequence[Sequence[int]]
-) -> nn.ModuleList:
-    """An `up` for each stride, from each number of features to the next, and last to an image."""
-    *coarse, last = strides
-    steps = zip(pairwise(widths), coarse, strict=True)
-    return nn.ModuleList(
-        [
-            *(up(spatial_dims, *pair, stride) for pair, stride in steps),
-            up_to_image(spatial_dims, widths[-1], channels, last),
-        ]
-    )
 
 
 def widths(levels: int, finest: int, most: int) -> list[int]:

@@ -165,9 +165,7 @@ class SynthesisNetwork(nn.Module):
         self._enlarge = LINEAR[shape.spatial_dims]
         dims, base, styles = shape.spatial_dims, self.pyramid.base, mapping.styles
         self.levels = 1 + len(self.pyramid.strides)
-        self._grids = [base]
-        for stride in self.pyramid.strides:
-            self._grids.append(tuple(a * s for a, s in zip(self._grids[-1], stride, strict=True)))
+        self._grids = self.pyramid.grids
         self._lengths = [mapping.latent, *map(math.prod, self._grids)]
         self.length = sum(self._lengths)
         channels = widths(self.levels, finest, widest)

@@ -13,7 +13,6 @@ from pipeline.gan.networks.layers import (
     spectrally_normalised,
     transposed,
     up,
-    up_to_image,
     widths,
     with_spread,
 )
@@ -83,12 +82,11 @@ def test_features_keep_their_size_on_the_way_down(dims):
 
 
 @pytest.mark.parametrize("stride", [(2, 2), (1, 2), (1, 2, 2)], ids=str)
-def test_every_way_up_enlarges_alike(stride):
-    """The last level of images and a transposed convolution multiply axes by their stride too."""
+def test_a_transposed_convolution_enlarges_alike(stride):
+    """It multiplies axes by their stride too."""
     dims = len(stride)
-    features = torch.rand(1, 16, *[4] * dims)
-    for layer in (up_to_image(dims, 16, 2, stride), transposed(dims, 16, 2, stride)):
-        assert layer(features).shape == (1, 2, *[4 * step for step in stride])
+    made = transposed(dims, 16, 2, stride)(torch.rand(1, 16, *[4] * dims))
+    assert made.shape == (1, 2, *[4 * step for step in stride])
 
 
 def test_up_leaves_no_grid():
@@ -100,13 +98,9 @@ def test_up_leaves_no_grid():
     assert gridded[0, 0, 4:-4, 4:-4].std() > 0.02
 
 
-def test_the_last_level_makes_detail_of_single_pixels():
-    """Its convolution at full size follows a nonlinearity, so images are not enlarged ones."""
-    torch.manual_seed(0)
-    made = up_to_image(2, 16, 1, (2, 2))(torch.randn(1, 16, 8, 8))
-    means = torch.nn.functional.avg_pool2d(made, 2)
-    enlarged = torch.nn.functional.interpolate(means, scale_factor=2.0, mode="bilinear")
-    assert (made - enlarged).std() > 0.1 * made.std()
+def test_grids_lead_from_base_to_padded():
+    """A grid for each level and the coarsest one; thin axes stay at the fine ones."""
+    assert Pyramid.of((8, 32, 32)).grids == [(4, 4, 4), (8, 8, 8), (8, 16, 16), (8, 32, 32)]
 
 
 def test_widths_double_towards_the_coarse_end():
