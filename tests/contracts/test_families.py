@@ -262,6 +262,22 @@ class TestFamily:
                 assert family.judge(batch).shape == (len(batch.labels),)
 
 
+@pytest.mark.parametrize("size", [(28, 28), (8, 16, 16)], ids=str)
+@pytest.mark.parametrize(
+    "name", [name for name in NAMES if "grain" in FAMILIES.load(name).Options.model_fields]
+)
+def test_grain_is_an_images_own(name, size, sets):
+    """Noise comes from an image's seed, whatever is made beside it, and no truncation takes it."""
+    family, rows = build(name, sets(size), grain=True, truncation=1e-6)
+    family.networks.eval()
+    offer = rows.diet.offer(0, torch.Generator().manual_seed(0)).given
+    with torch.no_grad():
+        alone = family.sample(offer, generators(1)).images
+        beside = family.sample(collate([offer, offer]), generators(2)).images
+    assert torch.allclose(alone[0], beside[0], atol=1e-3 * float(beside.std()))
+    assert (beside[0] - beside[1]).std() > 0.05 * beside.std() > 0.0
+
+
 def falling_score(family):
     """An examination by which the first look is the best one, from weights alone."""
     total = sum(float(each.double().abs().sum()) for each in family.networks.parameters())
