@@ -52,7 +52,7 @@ def use_preset(root: Path, name: str, data_path: str | None = None) -> list[str]
     if name not in known:
         raise DataError("PRESET", choose_one_of(name, known))
     values, overlay = _read(root / "params.yaml"), _read(known[name])
-    changes = merge(values, overlay)
+    changes = _without_earlier_options(values, overlay) + merge(values, overlay)
     if data_path is not None:
         changes += merge(values, {"ingest": {"path": _data_path(root, data_path)}})
     _write_checked(root / "params.yaml", values)
@@ -98,6 +98,21 @@ def merge(values: Any, overlay: Mapping[str, Any], place: str = "") -> list[str]
             changes.append(f"{where}: {_shown(old)} -> {_shown(new)}")
             values[name] = _styled(new)
     return changes
+
+
+def _without_earlier_options(values: Any, overlay: Mapping[str, Any]) -> list[str]:
+    """Drop the options of families that a preset of a data set has none for.
+
+    What suits cubes does not suit squares. A preset that goes on top of another, and names no
+    source, leaves them.
+    """
+    if "source" not in overlay.get("ingest", {}):
+        return []
+    options = values["train_gan"]["options"]
+    gone = [name for name in options if name not in overlay["train_gan"]["options"]]
+    for name in gone:
+        _remove(options, name)
+    return [f"train_gan.options.{name}: removed" for name in gone]
 
 
 def _follow(arms: CommentedMap, families: Sequence[str], baseline: str) -> list[str]:

@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 
 from pipeline import config, edits
 from pipeline.errors import DataError, ParameterError
+from pipeline.registry import FAMILIES
 
 ROOT = Path(__file__).parents[2]
 PRESETS = sorted(edits.presets(ROOT))
@@ -33,7 +34,8 @@ def places(content, above=""):
     """Dotted names that an overlay sets; what it replaces whole counts as one."""
     for name, value in content.items():
         where = f"{above}{name}"
-        if isinstance(value, dict) and not edits.REPLACED.fullmatch(where):
+        whole = where == "train_gan.options" or edits.REPLACED.fullmatch(where)
+        if isinstance(value, dict) and not whole:
             yield from places(value, f"{where}.")
         else:
             yield where
@@ -76,6 +78,17 @@ class TestPresets:
         assert values(project / "params.yaml") == before
         assert [line.partition("#")[2] for line in text.splitlines() if "#" in line] == comments
         assert "\n\nsplit:\n" in text
+
+    def test_options_of_families_go_with_their_preset(self, project):
+        """Sizes for cubes do not stay for squares; a preset on top of another leaves them."""
+        edits.use_preset(project, "lidc_nodules_3d")
+        options = values(project / "params.yaml")["train_gan"]["options"]
+        assert set(options) == set(FAMILIES)
+        edits.use_preset(project, "gpu")
+        assert set(values(project / "params.yaml")["train_gan"]["options"]) == set(FAMILIES)
+        changes = edits.use_preset(project, "lidc_nodules")
+        assert "train_gan.options.vae: removed" in changes
+        assert set(values(project / "params.yaml")["train_gan"]["options"]) < set(FAMILIES)
 
     def test_a_path_outside_the_project_becomes_absolute(self, project, tmp_path_factory):
         """An experiment's workspace lies elsewhere and must find it too."""
