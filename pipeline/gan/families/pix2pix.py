@@ -3,9 +3,11 @@
 Every image comes with the exact mask that it was painted around. Where the defaults differ from
 the paper, and why:
 
-- noise is a latent that scales and shifts every level, and maps of noise beside the mask, instead
-  of dropout: one seed is then one image, whichever images are made beside it, and the choice of
-  tissue around a lesion, which a mask says nothing about, has somewhere to come from;
+- noise is a latent that scales and shifts every level instead of dropout: one seed is then one
+  image, whichever images are made beside it, and the choice of tissue around a lesion, which a
+  mask says nothing about, has somewhere to come from. Maps of noise beside the mask (`noise`) are
+  for scans that are noisy from pixel to pixel;
+- both networks see the mask with a soft edge, as scans have; the image comes with the exact one;
 - the class is told to both networks, the discriminator by projection;
 - the distance to the one real scan of a mask weighs little instead of 100: a hundred scans fit a
   mask, and their mean is a blur. What is left of it keeps the first steps on course;
@@ -19,14 +21,15 @@ arXiv:1801.04406.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar
 
 import torch
+from pydantic import Field
 from torch import Generator, Tensor, nn
-from torch.nn.functional import l1_loss
+from torch.nn.functional import avg_pool2d, avg_pool3d, l1_loss
 
-from pipeline.config import Count, NotNegative, Positive
+from pipeline.config import Count, NotNegative, Positive, Share
 from pipeline.gan import game
 from pipeline.gan.diets.paired import PairedOptions
 from pipeline.gan.family import Batch, Decay, Mirror, Phase, Report, Sampled, Shape, TrainingOptions
@@ -44,13 +47,16 @@ class Pix2pixOptions(UNetOptions, PairedOptions):
         whole: Judge the image as a whole as well.
     """
 
-    steps: Count = 1500
+    steps: Count = 1400
     batch: Count = 16
     copies: bool = False
     mirror: Mirror = True
-    learning_rate: Positive = 1e-3
+    learning_rate: Positive = 5e-4
+    learning_rates: Mapping[str, Positive] = {"discriminator": 1e-3}
+    decay_from: Share = 0.5
     betas: tuple[Decay, Decay] = (0.0, 0.99)
     r1_gamma: NotNegative = 0.3
+    noise: Annotated[int, Field(ge=0)] = 0
     l1: NotNegative = 0.1
     patch_levels: Count = 3
     whole: bool = True
@@ -94,7 +100,7 @@ class Pix2pix:
 
         def judge(images: Tensor) -> Tensor:
             times = len(images) // len(labels)
-            both = torch.cat([images, masks.repeat(times, *[1] * (masks.ndim - 1))], dim=1)
+            both = torch.cat([images, softened(masks).repeat(times, *[1] * (masks.ndim - 1))], 1)
             logits: Tensor = self.networks["discriminator"](
                 self.networks["view"](both, rng), labels.repeat(times)
             )
@@ -130,7 +136,7 @@ class Pix2pix:
     def judge(self, batch: Batch) -> Tensor:
         """The discriminator's logits (N,) for images and masks as they are, means over patches."""
         assert batch.images is not None and batch.masks is not None
-        both = torch.cat([batch.images, batch.masks], dim=1)
+        both = torch.cat([batch.images, softened(batch.masks)], dim=1)
         patches: Tensor = self.networks["discriminator"](both, batch.labels)
         return patches.mean(1)
 
@@ -141,4 +147,15 @@ class Pix2pix:
         return unet
 
     def _paint(self, masks: Tensor, labels: Tensor, drawn: Tensor) -> Tensor:
-        return torch.tanh(self._unet(masks, labels, drawn))
+        return torch.tanh(self._unet(softened(masks), labels, drawn))
+
+
+def softened(masks: Tensor) -> Tensor:
+    """Blur (N, 1, *spatial) over about three pixels, as scans blur a lesion's edge.
+
+    Stairs of a hard edge would go through the U-Net's finest level right into the image.
+    """
+    pool = avg_pool2d if masks.ndim == 4 else avg_pool3d
+    for _ in range(2):
+        masks = pool(masks, 3, stride=1, padding=1, count_include_pad=False)
+    return masks

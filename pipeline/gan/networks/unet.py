@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Generator, Tensor, nn
 from torch.nn.functional import interpolate, leaky_relu
 
@@ -41,7 +43,7 @@ class UNetOptions(AdversarialOptions):
         ndf: The same of the discriminator.
         widest: The most channels of any level.
         latent: Numbers that decide what an image looks like as a whole.
-        noise: Maps of noise, as large as the image, that its texture is made from.
+        noise: Maps of noise, as large as the image, that its texture is made from; 0 for none.
         embedding: Numbers that a class is told by.
     """
 
@@ -49,7 +51,7 @@ class UNetOptions(AdversarialOptions):
     ndf: Count = 32
     widest: Count = 128
     latent: Count = 64
-    noise: Count = 2
+    noise: Annotated[int, Field(ge=0)] = 2
     embedding: Count = 16
 
 
@@ -80,7 +82,8 @@ class UNet(nn.Module):
         told = options.latent + options.embedding
         self.embedding = nn.Embedding(shape.classes, options.embedding)
         # Noise comes in as far as it is of use (Karras et al. 2019, section 3.2).
-        self.strength = nn.Parameter(torch.zeros(options.noise, *[1] * dims))
+        strength = nn.Parameter(torch.zeros(options.noise, *[1] * dims))
+        self.strength = strength if options.noise else None
         self.stem = conv(seen + options.noise, channels[-1], 3, 1, 1)
         self.downs = downs(dims, channels[::-1], strides[::-1])
         self.start = nn.Linear(told, channels[0] * math.prod(self.pyramid.base))
@@ -108,8 +111,10 @@ class UNet(nn.Module):
         """
         whole, texture = drawn[:, : self._latent], drawn[:, self._latent :]
         told = torch.cat([whole, self.embedding(labels)], dim=1)
-        maps = self.strength * texture.reshape(len(drawn), self._noise, *self._size)
-        found = [leaky_relu(self.stem(self.pyramid.pad(torch.cat([seen, maps], dim=1))), _SLOPE)]
+        if self.strength is not None:
+            maps = self.strength * texture.reshape(len(drawn), self._noise, *self._size)
+            seen = torch.cat([seen, maps], dim=1)
+        found = [leaky_relu(self.stem(self.pyramid.pad(seen)), _SLOPE)]
         for step in self.downs:
             found.append(leaky_relu(step(found[-1]), _SLOPE))
         features = found.pop() + self.start(told).unflatten(1, (-1, *self.pyramid.base))

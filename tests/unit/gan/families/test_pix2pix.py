@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
-from pipeline.gan.families.pix2pix import Pix2pix, Pix2pixOptions
+from pipeline.gan.families.pix2pix import Pix2pix, Pix2pixOptions, softened
 from pipeline.gan.family import Batch, Shape
 
 SHAPE = Shape(1, (16, 16), 2)
@@ -33,6 +34,18 @@ def test_the_mask_that_comes_along_is_the_one_that_was_given():
     """An image's mask is exact, since the image was painted around it."""
     given = Batch(torch.tensor([0, 1]), masks=batch().masks)
     assert torch.equal(family().sample(given, generators()).masks, given.masks)
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_masks_are_softened_at_their_edge_alone(dims):
+    """Far inside 1, far outside 0, border pixels in between, and a full mask stays full."""
+    mask = torch.zeros(1, 1, *[16] * dims)
+    mask[(slice(None), slice(None), slice(8, None))] = 1.0
+    line = softened(mask)[(0, 0, slice(None), *[8] * (dims - 1))]
+    assert line[:6].eq(0.0).all()
+    assert torch.allclose(line[10:], torch.ones(6))
+    assert torch.allclose(line[6:10], torch.tensor([1.0, 3.0, 6.0, 8.0]) / 9.0)
+    assert torch.allclose(softened(torch.ones(1, 1, *[8] * dims)), torch.ones(1))
 
 
 def test_the_discriminator_sees_the_mask():
