@@ -126,11 +126,10 @@ def _verdicts(figures: Mapping[str, Mapping[str, Any]], facts: Mapping[str, Any]
             f" percentile of held-out images' own at equal counts ({_number(kid['floor_high'])}),"
             f" against at most {_FACTOR:.0f} asked for."
         )
-        best = min(learnt, key=lambda name: learnt[name]["kid"]["value"])
-        lines.append(
-            f"- Lowest KID of the families that make images from noise: `{best}`"
-            f" ({_number(learnt[best]['kid']['value'])})."
-        )
+        lines.append(f"- Lowest KID of the families that make images from noise: {_first(learnt)}.")
+        untold = {name: each for name, each in learnt.items() if each["batches"] != "text"}
+        if len(untold) < len(learnt) and untold:
+            lines[-1] += f" Of those that need no attributes of the scans: {_first(untold)}."
         lines += _by_time(learnt)
     for name, found in figures.items():
         low, chance = found.get("label_agreement_low"), found.get("label_chance")
@@ -140,6 +139,14 @@ def _verdicts(figures: Mapping[str, Mapping[str, Any]], facts: Mapping[str, Any]
                 f" classifier's agreement starts at {_number(low)}, chance is {_number(chance)}."
             )
     return lines
+
+
+def _first(families: Mapping[str, Mapping[str, Any]]) -> str:
+    """The family with the lowest KID, the KID, and the next one's."""
+    kids = {name: each["kid"]["value"] for name, each in families.items()}
+    first, *others = sorted(kids, key=lambda name: kids[name])
+    then = f", then `{others[0]}` ({_number(kids[others[0]])})" if others else ""
+    return f"`{first}` ({_number(kids[first])}){then}"
 
 
 def _by_time(learnt: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -216,13 +223,13 @@ def _value(figure: Any) -> float | None:
 
 
 def _number(value: float | None) -> str:
+    """Three digits or so, whatever the size."""
     if value is None:
         return ""
-    if abs(value) >= 100:
-        return f"{value:,.0f}"
-    return (
-        f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}"
-    )
+    for bound, digits in ((0.01, 4), (1.0, 3), (10.0, 2), (100.0, 1)):
+        if abs(value) < bound:
+            return f"{value:.{digits}f}"
+    return f"{value:,.0f}"
 
 
 def _listed(names: list[str]) -> str:

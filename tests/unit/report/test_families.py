@@ -60,6 +60,20 @@ def test_compares_the_default_with_the_floor(page):
     assert "Lowest KID of the families that make images from noise: `conditional`" in page
 
 
+def test_keeps_those_that_read_apart(tmp_path):
+    """A family that needs attributes may be first, and the first that needs none is named too."""
+    figures = {
+        "conditional": found(0.02),
+        "dcgan": found(0.03, batches="plain"),
+        "stackgan": found(0.01, batches="text"),
+    }
+    page = families.markdown(figures, FACTS, tmp_path)
+    assert "from noise: `stackgan` (0.010), then `conditional` (0.020)." in page
+    assert "need no attributes of the scans: `conditional` (0.020), then `dcgan` (0.030)." in page
+    del figures["stackgan"]
+    assert "need no attributes" not in families.markdown(figures, FACTS, tmp_path)
+
+
 def test_says_who_is_ahead_at_what_time(page):
     """The best score so far counts: vanilla's 2 is there after 5 s, conditional's 1 after 32."""
     assert "ahead is after 20 s `vanilla` (2.00), after 40 s `conditional` (1.00)" in page
