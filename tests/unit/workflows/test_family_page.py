@@ -73,7 +73,7 @@ def test_takes_the_options_of_the_project_where_asked(root, tmp_path, monkeypatc
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.setattr(family_page, "_EMBEDDING_STEPS", 10)
     params = tiny_project.params()
-    options = {"dcgan": {"ngf": 8, "steps": 3}}
+    options = {"dcgan": {"ngf": 2, "ndf": 2, "steps": 3}}
     section = params.train_gan.model_copy(update={"options": options})
     params = params.model_copy(update={"train_gan": section})
     sizes = {}
@@ -85,7 +85,7 @@ def test_takes_the_options_of_the_project_where_asked(root, tmp_path, monkeypatc
         found = json.loads((out.with_suffix("") / "figures.json").read_text())["dcgan"]
         sizes[configured] = found["parameters"]
         assert found["steps"] == (steps or 3)
-        assert found["options"].get("ngf") == (8 if configured else None)
+        assert found["options"].get("ngf") == (2 if configured else None)
     assert sizes[True] < sizes[False]
 
 
