@@ -16,6 +16,7 @@ differ from the paper where there are a few hundred images and two minutes of a 
   wasserstein` with `gradient_penalty: 10` and `r1_gamma: 0` is the paper's way);
 - the generator learns ten times and the discriminator five times faster, since trainings are a
   thousand times shorter; a faster discriminator gives up now and then;
+- features are enlarged linearly, since blocks of pixels take longer to go away than there is;
 - an average of the weights over a few hundred steps;
 - latents as they are drawn, not brought to unit length, so that truncation has something to act on.
 
@@ -44,6 +45,7 @@ from pipeline.gan.family import Batch, Decay, Mirror, Phase, Report, Sampled, Sh
 from pipeline.gan.networks.growth import Growth, Ladder, enlarged
 from pipeline.gan.networks.layers import (
     CONVOLUTIONS,
+    Enlarge,
     Pyramid,
     downs,
     equalised,
@@ -180,6 +182,7 @@ class _Generator(nn.Module):
         self.finer = nn.ModuleList(
             CONVOLUTIONS[dims](*pair, 3, padding=1) for pair in pairwise(channels)
         )
+        self.larger = nn.ModuleList(Enlarge(stride) for stride in pyramid.strides)
         self.images = nn.ModuleList(
             CONVOLUTIONS[dims](width, shape.channels, 1) for width in channels[ladder.first :]
         )
@@ -203,8 +206,7 @@ class _Generator(nn.Module):
 
     def _refined(self, features: Tensor, level: int) -> Tensor:
         """Features of the next finer level."""
-        blocks = enlarged(features, self._ladder.pyramid.strides[level])
-        return _activated(self.finer[level](blocks))
+        return _activated(self.finer[level](self.larger[level](features)))
 
 
 class _Discriminator(nn.Module):
