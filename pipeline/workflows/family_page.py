@@ -226,7 +226,7 @@ def _train(
         "models": len(labels),
         "findings": sorted(set(findings)),
         "batches": kind.batches,
-        "trained": bool(trained.history.rows and trained.family.phases(0)),
+        "trained": any(key.startswith("loss_") for row in histories[0] for key in row),
     }
     return makers, cost
 

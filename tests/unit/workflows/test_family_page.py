@@ -93,3 +93,26 @@ def test_refuses_unknown_families(root, tmp_path):
     """Before anything is trained."""
     with pytest.raises(ParameterError, match="choose one of"):
         family_page.run(tiny_project.params(), root, ["dcgn"], tmp_path / "x.md", per_class=8)
+
+
+def test_judges_a_family_as_its_training_left_it(root, tmp_path, monkeypatch):
+    """One that grows is fully grown when it is sampled from, and has learnt; a fit has not."""
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.setattr(family_page, "_EMBEDDING_STEPS", 10)
+    growths = []
+
+    def look(job, fold, makers, machine):
+        networks = makers["bright"][0].networks
+        growths.extend(networks["growth"]() for name in networks if name == "growth")
+
+    monkeypatch.setattr(family_page, "_picture", look)
+    params = tiny_project.params()
+    options = {"progressive": {"steps": 4, "examinations": 0}, "ppca": {}}
+    section = params.train_gan.model_copy(update={"options": options})
+    params = params.model_copy(update={"train_gan": section})
+    out = tmp_path / "families.md"
+    family_page.run(params, root, list(options), out, per_class=10, configured=True)
+    assert growths == [2.0]
+    figures = json.loads((tmp_path / "families/figures.json").read_text())
+    trained = {name: found["trained"] for name, found in figures.items()}
+    assert trained == {"progressive": True, "ppca": False}
