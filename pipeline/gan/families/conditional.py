@@ -40,7 +40,7 @@ class ConditionalOptions(BodyOptions):
         embedding: Numbers that a class is told by.
     """
 
-    steps: Count = 1600
+    steps: Count = 2400
     batch: Count = 16
     copies: bool = False
     mirror: Mirror = True
