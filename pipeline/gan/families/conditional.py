@@ -40,7 +40,7 @@ class ConditionalOptions(BodyOptions):
         embedding: Numbers that a class is told by.
     """
 
-    steps: Count = 2400
+    steps: Count = 1200
     batch: Count = 16
     copies: bool = False
     mirror: Mirror = True
