@@ -11,7 +11,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -88,13 +95,38 @@ class Split(Section):
     repeats: Count = 1
     val_share: float = Field(default=0.15, gt=0.0, lt=0.9)
     test_share: float = Field(default=0.3, gt=0.0, lt=0.9)
-    train_patients: Count | None = None
+    train_patients: int | float | tuple[int | float, ...] | None = None
     duplicates: Duplicates = Duplicates()
+
+    @property
+    def sizes(self) -> tuple[int | float | None, ...]:
+        """The sizes of the training part, the headline one first; None stands for all of it."""
+        given = self.train_patients
+        return given if isinstance(given, tuple) else (given,)
+
+    @field_validator("train_patients", mode="before")
+    @classmethod
+    def _check_sizes(cls, value: object) -> object:
+        sizes = list(value) if isinstance(value, list | tuple) else [value]
+        for size in [] if value is None else sizes:
+            # By type, because YAML's `1` is one patient, `1.0` all of them and `true` a mistake.
+            patients, share = type(size) is int and size >= 2, type(size) is float and 0 < size <= 1
+            if not (patients or share):
+                raise ValueError(
+                    "give two patients or more as a whole number, or a share of a fold's training "
+                    "patients above 0 and up to 1.0, or a list of such sizes, or null for all"
+                )
+        if not sizes or len(set(sizes)) < len(sizes):
+            raise ValueError("give each size once, the one that decides first, or null for all")
+        return value
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.scheme != "kfold" and self.repeats > 1:
-            raise ValueError(f"repeats: {self.scheme} has one fold; give 1, or use scheme: kfold")
+        if self.scheme != "kfold" and self.repeats > 1 and self.train_patients is None:
+            raise ValueError(
+                f"repeats: {self.scheme} has one fold; give 1, use scheme: kfold, or limit "
+                "train_patients, so that each repeat draws others"
+            )
         return self
 
 

@@ -8,6 +8,7 @@ Everything is settled by the arguments and the generator; see `pipeline.duplicat
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -124,12 +125,31 @@ def official(
 
 
 def limit_training(
-    images: Images, part: NDArray[np.str_], count: int, *, rng: Generator
+    images: Images,
+    part: NDArray[np.str_],
+    size: float,
+    *,
+    rng: Generator,
+    draw: int = 0,
+    draws: int = 1,
 ) -> NDArray[np.str_]:
-    """Keep `count` groups of the training part and exclude the rest of it.
+    """Keep some groups of the training part and exclude the rest of it.
 
-    With a generator in the same state, the groups kept by a smaller count are among those kept by
-    a greater one, and any count keeps the classes about in proportion.
+    With a generator in the same state, the groups kept of a smaller size are among those kept of
+    a greater one in the same draw, and any size keeps the classes about in proportion. Different
+    draws then start at places spread evenly over one shuffled circle of groups, so that they
+    share no group as long as there are enough, and else use all groups about equally often.
+
+    Args:
+        images: All images.
+        part: (N,) part of each.
+        size: How many groups, an int; or which share of those in the training part, a float.
+        rng: Shuffles; hand every size and draw one in the same state.
+        draw: Which draw this is, from 0.
+        draws: How many draws there are.
+
+    Returns:
+        (N,) part of every image.
 
     Raises:
         ParameterError: If there are fewer groups, or so few are asked for that a class is absent.
@@ -137,10 +157,12 @@ def limit_training(
     place = "split.train_patients"
     is_train = part == "train"
     groups = np.unique(images.groups[is_train])
+    count = size if isinstance(size, int) else max(1, math.floor(size * len(groups) + 0.5))
     if count > len(groups):
         problem = f"got {count}, but a fold has only {len(groups)} training groups; give fewer"
         raise ParameterError(place, f"{problem}, or null for all")
-    kept = _nested_order(images, groups, is_train, rng)[:count]
+    turned = draw * len(groups) // draws
+    kept = _nested_order(images, groups, is_train, turned, rng)[:count]
     limited = np.where(is_train & ~np.isin(images.groups, kept), "excluded", part)
     check_every_class(images, limited, place, f"with {count} training groups; give more")
     return limited
@@ -253,9 +275,16 @@ def _give_every_bin_every_class(
 
 
 def _nested_order(
-    images: Images, groups: NDArray[np.int64], chosen: NDArray[np.bool_], rng: Generator
+    images: Images,
+    groups: NDArray[np.int64],
+    chosen: NDArray[np.bool_],
+    turned: int,
+    rng: Generator,
 ) -> NDArray[np.int64]:
-    """Order groups so that every beginning of the order holds all kinds of group in proportion."""
+    """Order groups so that every beginning of the order holds all kinds of group in proportion.
+
+    The order is a circle, which starts `turned` groups after its first.
+    """
     labels_of: dict[int, set[int]] = {int(group): set() for group in groups}
     for group, label in zip(images.groups[chosen], images.labels[chosen], strict=True):
         labels_of[int(group)].add(int(label))
@@ -269,7 +298,8 @@ def _nested_order(
         )
         for index, group in enumerate(stratum)
     ]
-    order = [group for _, group in sorted(places)]
+    circle = [group for _, group in sorted(places)]
+    order = circle[turned:] + circle[:turned]
     # The first group of each class goes to the front, so that few groups still hold every class.
     front: list[int] = []
     covered: set[int] = set()

@@ -14,8 +14,10 @@ import pandas as pd
 from pipeline.errors import DataError, LeakError
 from pipeline.imageset import ImageSet
 
-COLUMNS = ("image_id", "group_id", "repeat", "fold", "part")
+COLUMNS = ("image_id", "group_id", "repeat", "fold", "part", "train_patients")
 PARTS = ("train", "val", "test", "excluded")
+ALL = "all"
+_TEXT = {"image_id": str, "group_id": str, "part": str, "train_patients": str}
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,9 @@ class Splits:
     """The table of splits.csv.
 
     Args:
-        frame: Columns `image_id, group_id, repeat, fold, part`.
+        frame: Columns `image_id, group_id, repeat, fold, part, train_patients`. The last is the
+            size that the row's repeat limits training to, as `size_name` writes it. Draw r of R of
+            the k-th size is repeat k * R + r: its parts but `train` are those of repeat r.
     """
 
     frame: pd.DataFrame
@@ -39,7 +43,7 @@ class Splits:
         path = Path(path)
         if not path.exists():
             raise DataError(path, "is missing; run the stage split")
-        frame = pd.read_csv(path, dtype={"image_id": str, "group_id": str, "part": str})
+        frame = pd.read_csv(path, dtype=_TEXT, keep_default_na=False)
         if tuple(frame.columns) != COLUMNS:
             raise DataError(path, f"has the columns {list(frame.columns)}, not {list(COLUMNS)}")
         unknown = sorted(set(frame["part"]) - set(PARTS))
@@ -60,10 +64,15 @@ class Splits:
                 "run the stage split again"
             )
 
-    def folds(self) -> list[tuple[int, int]]:
-        """All (repeat, fold), in order."""
-        pairs = self.frame[["repeat", "fold"]].drop_duplicates()
+    def folds(self, size: str | None = None) -> list[tuple[int, int]]:
+        """All (repeat, fold), in order; of one size of the training part, if one is named."""
+        rows = self.frame if size is None else self.frame[self.frame["train_patients"].eq(size)]
+        pairs = rows[["repeat", "fold"]].drop_duplicates()
         return sorted((int(r), int(f)) for r, f in pairs.itertuples(index=False))
+
+    def sizes(self) -> tuple[str, ...]:
+        """The sizes of the training part, the headline one first."""
+        return tuple(self.frame.sort_values("repeat", kind="stable")["train_patients"].unique())
 
     def ids(self, repeat: int, fold: int, part: str) -> set[str]:
         """The image ids of one part of one fold."""
@@ -97,6 +106,13 @@ class Splits:
                     f"training, which is not a train row of repeat {repeat}, fold {fold}; "
                     "run the stages since split again"
                 )
+
+
+def size_name(size: float | None) -> str:
+    """How splits.csv and the outputs write an entry of `split.train_patients`."""
+    if size is None or (isinstance(size, float) and size == 1):
+        return ALL
+    return str(size) if isinstance(size, int) else f"{size:g}"
 
 
 def fold_name(repeat: int, fold: int, gan_seed: int | None = None) -> str:

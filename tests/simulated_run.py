@@ -107,7 +107,7 @@ def make_run(
     for arm, skill in skills.items():
         table = _predictions(images, splits, skill, seeds, rng)
         if "synthetic" not in arm:
-            table["gan_seed"] = ""  # as classify leaves it where no generator is used
+            table["gan_seed"] = table["share"] = ""  # as classify leaves it without a generator
         table.to_csv(root / f"predictions/{arm}.csv", index=False)
     return root
 
@@ -127,6 +127,7 @@ def _splits(images: ImageSet, folds: int, repeats: int, rng: np.random.Generator
                 "repeat": repeat,
                 "fold": fold,
                 "part": "test" if place[owner] == fold else "train",
+                "train_patients": "all",
             }
             for fold in range(folds)
             for image, owner in zip(manifest["image_id"], manifest["patient_id"], strict=True)
@@ -155,6 +156,8 @@ def _predictions(
                     "gan_seed": 0,
                     "n_real": 40,
                     "n_added": 0,
+                    "share": 0.5,
+                    "chosen": 1,
                     "part": "test",
                     "label": labels,
                 }

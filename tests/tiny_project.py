@@ -47,7 +47,7 @@ def make(root: Path, folds: int = 1, *, masks: bool = False) -> ImageSet:
         rows.append(("i00099", "g99", 0, fold, "test"))
     _scans(root / "data/images", meta, rng, masks=masks)
     frame = pd.DataFrame(rows, columns=["image_id", "group_id", "repeat", "fold", "part"])
-    frame.to_csv(root / "data/splits.csv", index=False)
+    frame.assign(train_patients="all").to_csv(root / "data/splits.csv", index=False)
     Splits.open(root / "data/splits.csv")
     return ImageSet.open(root / "data/augmented/r0f0")
 

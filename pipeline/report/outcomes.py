@@ -6,7 +6,7 @@ test images of every fold, exactly those that splits.csv names, with the same se
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from pipeline.imageset import ImageSet
 from pipeline.splits import Splits
 
 RUN_COLUMNS = ("repeat", "fold", "seed", "gan_seed", "n_real", "n_added")
-COLUMNS = ("image_id", *RUN_COLUMNS, "part", "label")
+COLUMNS = ("image_id", *RUN_COLUMNS, "share", "chosen", "part", "label")
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Fold:
         fold: Fold of the repeat.
         labels: (n,) class indices.
         groups: (n,) index of each image's group among all groups of the test images.
-        train_groups: Groups that the fold was trained on.
+        training: Ids of the groups that the fold was trained on.
         probabilities: For each arm, (S, n, K): seeds, images, classes.
     """
 
@@ -39,13 +39,13 @@ class Fold:
     fold: int
     labels: NDArray[np.int64]
     groups: NDArray[np.int64]
-    train_groups: int
+    training: frozenset[str]
     probabilities: Mapping[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    """The aligned test predictions of all arms.
+    """The aligned test predictions of all arms at one size of the training part.
 
     Args:
         classes: Class names, in index order.
@@ -79,11 +79,13 @@ class Outcomes:
     @property
     def test_train_ratio(self) -> float:
         """Mean over folds of test groups per training group."""
-        ratios = [len(np.unique(fold.groups)) / max(fold.train_groups, 1) for fold in self.folds]
+        ratios = [len(np.unique(fold.groups)) / max(len(fold.training), 1) for fold in self.folds]
         return float(np.mean(ratios))
 
 
-def read(arms: Sequence[str], images: ImageSet, splits: Splits, directory: Path) -> Outcomes:
+def read(
+    arms: Sequence[str], images: ImageSet, splits: Splits, directory: Path
+) -> dict[str, Outcomes]:
     """Read and align the test predictions of some arms.
 
     Args:
@@ -91,6 +93,10 @@ def read(arms: Sequence[str], images: ImageSet, splits: Splits, directory: Path)
         images: All real images, for labels and patients.
         splits: Which images each fold tests.
         directory: Where predictions/<arm>.csv lie.
+
+    Returns:
+        For each size of the training part, as splits.csv names it and the headline one first,
+        the predictions of the variants that validation chose.
 
     Raises:
         DataError: If a file is missing or malformed, or if the arms did not predict the same
@@ -105,12 +111,26 @@ def read(arms: Sequence[str], images: ImageSet, splits: Splits, directory: Path)
                 f"has the seeds {sorted(set(tables[arm]['seed']))} but {arms[0]} has {seeds}; "
                 "run the stage classify again for both",
             )
-    tested = splits.frame[splits.frame["part"].eq("test")]
+    return {size: _of_size(size, tables, images, splits, directory) for size in splits.sizes()}
+
+
+def _of_size(
+    size: str,
+    tables: Mapping[str, pd.DataFrame],
+    images: ImageSet,
+    splits: Splits,
+    directory: Path,
+) -> Outcomes:
+    """Align the arms on the folds of one size."""
+    pairs, arms = splits.folds(size), list(tables)
+    seeds = sorted(set(tables[arms[0]]["seed"]))
+    repeats = {repeat for repeat, _ in pairs}
+    tested = splits.frame[splits.frame["part"].eq("test") & splits.frame["repeat"].isin(repeats)]
     group_of = tested.drop_duplicates("image_id").set_index("image_id")["group_id"]
     index_of = {group: index for index, group in enumerate(sorted(set(group_of)))}
     truth = pd.Series(images.labels, index=images.manifest["image_id"])
     folds = []
-    for repeat, fold in splits.folds():
+    for repeat, fold in pairs:
         ids = sorted(splits.ids(repeat, fold, "test"))
         found = {}
         for arm in arms:
@@ -118,8 +138,8 @@ def read(arms: Sequence[str], images: ImageSet, splits: Splits, directory: Path)
             found[arm] = _aligned(path, tables[arm], (repeat, fold), ids, seeds, images)
         groups = np.array([index_of[group_of[image]] for image in ids], np.int64)
         labels = truth.loc[ids].to_numpy(np.int64)
-        train_groups = _groups(splits, repeat, fold, "train")
-        folds.append(Fold(repeat, fold, labels, groups, train_groups, found))
+        training = _groups(splits, repeat, fold, "train")
+        folds.append(Fold(repeat, fold, labels, groups, training, found))
     patients = images.manifest.loc[images.manifest["image_id"].isin(group_of.index), "patient_id"]
     return Outcomes(
         classes=images.meta.classes,
@@ -130,7 +150,7 @@ def read(arms: Sequence[str], images: ImageSet, splits: Splits, directory: Path)
         strata=_strata(folds, len(index_of), len(images.meta.classes)),
         patients=int(patients.nunique()),
         images=len(group_of),
-        runs={arm: _runs(tables[arm]) for arm in arms},
+        runs={arm: _runs(tables[arm], repeats) for arm in arms},
     )
 
 
@@ -145,9 +165,9 @@ def _table(path: Path, classes: Sequence[str]) -> pd.DataFrame:
         raise DataError(
             path, f"lacks the columns {', '.join(missing)}; run the stage classify again"
         )
-    frame = frame[frame["part"].eq("test")].reset_index(drop=True)
+    frame = frame[frame["part"].eq("test") & frame["chosen"].eq(1)].reset_index(drop=True)
     if frame.empty:
-        raise DataError(path, "has no row of the part `test`; run the stage classify again")
+        raise DataError(path, "has no chosen row of the part `test`; run the stage classify again")
     if frame.duplicated(["repeat", "fold", "seed", "image_id"]).any():
         raise DataError(
             path, "predicts an image twice for one fold and seed; run the stage classify again"
@@ -190,10 +210,10 @@ def _aligned(
     return np.stack(layers)
 
 
-def _groups(splits: Splits, repeat: int, fold: int, part: str) -> int:
+def _groups(splits: Splits, repeat: int, fold: int, part: str) -> frozenset[str]:
     frame = splits.frame
     here = frame["repeat"].eq(repeat) & frame["fold"].eq(fold) & frame["part"].eq(part)
-    return int(frame.loc[here, "group_id"].nunique())
+    return frozenset(frame.loc[here, "group_id"])
 
 
 def _strata(folds: Sequence[Fold], groups: int, classes: int) -> NDArray[np.int64]:
@@ -203,6 +223,6 @@ def _strata(folds: Sequence[Fold], groups: int, classes: int) -> NDArray[np.int6
     return np.asarray(counts.argmax(axis=1), np.int64)
 
 
-def _runs(table: pd.DataFrame) -> pd.DataFrame:
-    rows = table[list(RUN_COLUMNS)].drop_duplicates()
+def _runs(table: pd.DataFrame, repeats: Collection[int]) -> pd.DataFrame:
+    rows = table.loc[table["repeat"].isin(repeats), list(RUN_COLUMNS)].drop_duplicates()
     return rows.sort_values(["repeat", "fold", "seed"]).reset_index(drop=True)

@@ -242,6 +242,8 @@ def _publish(job: _Job, kept: Path, images: ImageSet, splits: Splits) -> pd.Data
         frame["repeat"], frame["fold"], frame["seed"] = job.repeat, job.fold, job.seed
         frame["gan_seed"] = "" if gan_seed is None else gan_seed
         frame["n_real"], frame["n_added"] = facts["n_real"], facts["n_added"]
+        frame["share"] = "" if place is None else section.synthetic_share
+        frame["chosen"] = 1
         frame["part"], frame["label"] = part, rows["label"]
         for index, name in enumerate(classes):
             frame[f"prob_{name}"] = tensors[part][:, index].numpy()

@@ -39,7 +39,8 @@ def run(params: Params, root: Path, tracker: tracking.Run) -> None:
     """
     images = ImageSet.open(root / "data/images")
     splits = Splits.open(root / "data/splits.csv")
-    outcomes = read(list(params.classify.arms), images, splits, root / "predictions")
+    by_size = read(list(params.classify.arms), images, splits, root / "predictions")
+    outcomes = next(iter(by_size.values()))
     alone = covariates.predict(params.compare.covariates, images, splits, outcomes)
     result = compare(params, outcomes, alone, note=images.meta.note)
     path = root / "metrics/comparison.json"

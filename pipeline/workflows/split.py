@@ -19,7 +19,7 @@ from pipeline.duplicates import Pair
 from pipeline.imageset import ImageSet
 from pipeline.partition import Images
 from pipeline.seeding import numpy_rng
-from pipeline.splits import Splits, fold_name
+from pipeline.splits import Splits, fold_name, size_name
 
 
 def run(params: Params, root: Path, tracker: tracking.Run) -> None:
@@ -60,20 +60,14 @@ def divide(images: ImageSet, pairs: list[Pair], params: Params) -> pd.DataFrame:
     if params.split.duplicates.contradicting == "exclude":
         excluded = _contradicting(images, pairs)
     known = Images(images.labels, group, excluded, images.meta.classes)
+    columns = {
+        "image_id": images.manifest["image_id"].to_numpy(),
+        "group_id": [f"g{number + 1:05d}" for number in group],
+    }
     frames = []
-    for repeat, fold, part in _parts(images, known, params):
-        limit = params.split.train_patients
-        if limit is not None:
-            rng = numpy_rng(params.seed, "split", "train_patients", repeat, fold)
-            part = partition.limit_training(known, part, limit, rng=rng)
-        columns = {
-            "image_id": images.manifest["image_id"].to_numpy(),
-            "group_id": [f"g{number + 1:05d}" for number in group],
-            "repeat": repeat,
-            "fold": fold,
-            "part": part,
-        }
-        frames.append(pd.DataFrame(columns))
+    for repeat, fold, size, part in _limited(images, known, params):
+        mine = {"repeat": repeat, "fold": fold, "part": part, "train_patients": size_name(size)}
+        frames.append(pd.DataFrame({**columns, **mine}))
     return pd.concat(frames, ignore_index=True)[list(splits.COLUMNS)]
 
 
@@ -122,6 +116,26 @@ def _contradicting(images: ImageSet, pairs: list[Pair]) -> NDArray[np.bool_]:
     return duplicates.contradicting(images.labels, duplicates.clusters(len(images), pairs))
 
 
+def _limited(
+    images: ImageSet, known: Images, params: Params
+) -> Iterator[tuple[int, int, float | None, NDArray[np.str_]]]:
+    """Yield (repeat, fold, size, parts of all images), each size of the training part in turn."""
+    options, whole = params.split, list(_parts(images, known, params))
+    for position, size in enumerate(options.sizes):
+        for draw, fold, part in whole:
+            repeat = position * options.repeats + draw
+            if size is None:
+                yield repeat, fold, size, part
+                continue
+            # Folds are shuffled anew for each repeat; a single test part keeps its pool, and there
+            # the repeats divide the pool among themselves.
+            folded = options.scheme == "kfold"
+            key, turn, turns = (draw, 0, 1) if folded else (0, draw, options.repeats)
+            rng = numpy_rng(params.seed, "split", "train_patients", key, fold)
+            limited = partition.limit_training(known, part, size, rng=rng, draw=turn, draws=turns)
+            yield repeat, fold, size, limited
+
+
 def _parts(
     images: ImageSet, known: Images, params: Params
 ) -> Iterator[tuple[int, int, NDArray[np.str_]]]:
@@ -138,14 +152,12 @@ def _parts(
         return
     rng = numpy_rng(params.seed, "split", options.scheme)
     if options.scheme == "holdout":
-        yield (
-            0,
-            0,
-            partition.holdout(
-                known, test_share=options.test_share, val_share=options.val_share, rng=rng
-            ),
+        part = partition.holdout(
+            known, test_share=options.test_share, val_share=options.val_share, rng=rng
         )
-        return
-    manifest = images.manifest
-    given = list(manifest["official_part"]) if "official_part" in manifest else []
-    yield 0, 0, partition.official(known, given, val_share=options.val_share, rng=rng)
+    else:
+        manifest = images.manifest
+        given = list(manifest["official_part"]) if "official_part" in manifest else []
+        part = partition.official(known, given, val_share=options.val_share, rng=rng)
+    for repeat in range(options.repeats):
+        yield repeat, 0, part

@@ -228,6 +228,65 @@ class TestLimitTraining:
         limited = partition.limit_training(images, part, 2, rng=generator())
         assert sorted(images.labels[limited == "train"]) == [0, 1]
 
+    @settings(max_examples=25, deadline=None)
+    @given(grouped_images(), st.integers(2, 4))
+    def test_draws_are_disjoint_where_they_can_be(self, images, draws):
+        """Draws share no group up to a `draws`-th of all, and each draw's sizes are nested.
+
+        A draw that is moved to hold every class may take a group from a neighbour's stretch: at
+        most one a class but one, and only where its own stretch lacked the class.
+        """
+        part = partition.holdout(images, test_share=0.3, val_share=0.15, rng=generator())
+        available = len(np.unique(images.groups[part == "train"]))
+        small, kept = available // draws, []
+        for draw in range(draws):
+            turn = {"draw": draw, "draws": draws}
+            less, more = (
+                partition.limit_training(images, part, size, rng=generator(7), **turn)
+                for size in (small, available * 3 // 4)
+            )
+            kept.append(set(images.groups[less == "train"]))
+            assert len(kept[-1]) == small
+            assert kept[-1] <= set(images.groups[more == "train"])
+            assert not spans(images, less)
+        shared = sum(len(a & b) for n, a in enumerate(kept) for b in kept[:n])
+        assert shared <= draws * (len(images.classes) - 1)
+
+    def test_draws_of_two_classes_are_disjoint_and_in_proportion(self):
+        """Four draws of 25 out of 100 groups use each once and hold about as many of each class."""
+        images = known([0, 0, 1, 0, 1] * 22)
+        part = np.array(["train"] * 100 + ["val"] * 5 + ["test"] * 5, "U8")
+        draws = [
+            partition.limit_training(images, part, 25, rng=generator(), draw=draw, draws=4)
+            for draw in range(4)
+        ]
+        used = np.sum([draw == "train" for draw in draws], axis=0)
+        assert (used[:100] == 1).all()
+        counts = [int(images.labels[draw == "train"].sum()) for draw in draws]
+        assert max(abs(count - 10) for count in counts) <= 1
+
+    def test_too_many_draws_use_all_groups_about_equally(self):
+        """Three draws of 60 out of 100 groups: each group once or twice, 80 of them twice."""
+        images = known([0, 1] * 55)
+        part = np.array(["train"] * 100 + ["val"] * 5 + ["test"] * 5, "U8")
+        draws = [
+            partition.limit_training(images, part, 60, rng=generator(), draw=draw, draws=3)
+            for draw in range(3)
+        ]
+        used = np.sum([draw == "train" for draw in draws], axis=0)[:100]
+        assert set(used) == {1, 2}
+        assert used.sum() == 180
+
+    def test_a_share_is_of_the_training_groups(self):
+        """A quarter of 40 groups are 10, all of them 40, and whole numbers are counts."""
+        images = known([0, 1] * 25)
+        part = np.array(["train"] * 40 + ["val"] * 5 + ["test"] * 5, "U8")
+        counts = [
+            int((partition.limit_training(images, part, size, rng=generator()) == "train").sum())
+            for size in (0.25, 1.0, 7)
+        ]
+        assert counts == [10, 40, 7]
+
     @pytest.mark.parametrize(("count", "match"), [(1, "no image of"), (1000, "has only")])
     def test_impossible_counts_name_the_parameter(self, count, match):
         """Too few groups for the classes, or more than there are, are errors."""

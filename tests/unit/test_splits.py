@@ -6,19 +6,19 @@ import pytest
 
 from pipeline.errors import DataError, LeakError
 from pipeline.imageset import ImageSet, ImageSetWriter, Meta
-from pipeline.splits import COLUMNS, Splits, fold_name
+from pipeline.splits import COLUMNS, Splits, fold_name, size_name
 
 ROWS = [
-    ("a", "g1", 0, 0, "train"),
-    ("b", "g1", 0, 0, "train"),
-    ("c", "g2", 0, 0, "val"),
-    ("d", "g3", 0, 0, "test"),
-    ("e", "g3", 0, 0, "excluded"),
-    ("a", "g1", 0, 1, "test"),
-    ("b", "g1", 0, 1, "test"),
-    ("c", "g2", 0, 1, "train"),
-    ("d", "g3", 0, 1, "val"),
-    ("e", "g3", 0, 1, "excluded"),
+    ("a", "g1", 0, 0, "train", "all"),
+    ("b", "g1", 0, 0, "train", "all"),
+    ("c", "g2", 0, 0, "val", "all"),
+    ("d", "g3", 0, 0, "test", "all"),
+    ("e", "g3", 0, 0, "excluded", "all"),
+    ("a", "g1", 0, 1, "test", "all"),
+    ("b", "g1", 0, 1, "test", "all"),
+    ("c", "g2", 0, 1, "train", "all"),
+    ("d", "g3", 0, 1, "val", "all"),
+    ("e", "g3", 0, 1, "excluded", "all"),
 ]
 
 
@@ -56,9 +56,18 @@ class TestOpen:
         assert splits.ids(0, 1, "train") == {"c"}
         assert splits.ids(0, 0, "excluded") == {"e"}
 
+    def test_sizes_come_in_the_order_of_their_repeats(self, tmp_path):
+        """The size of repeat 0 is the headline one, wherever its rows lie in the file."""
+        rows = [(*row[:2], repeat, *row[3:5], size) for row in ROWS
+                for repeat, size in ((2, "60"), (3, "60"), (0, "0.25"), (1, "0.25"))]  # fmt: skip
+        splits = Splits.open(written(tmp_path, rows))
+        assert splits.sizes() == ("0.25", "60")
+        assert splits.folds("60") == [(2, 0), (2, 1), (3, 0), (3, 1)]
+        assert len(splits.folds()) == 8
+
     def test_a_group_across_parts_is_a_leak(self, tmp_path):
         """A patient moved by hand from test into train of the same fold is caught."""
-        rows = [*ROWS, ("f", "g3", 0, 0, "train")]
+        rows = [*ROWS, ("f", "g3", 0, 0, "train", "all")]
         with pytest.raises(LeakError, match="group g3 spans several parts of repeat 0, fold 0"):
             Splits.open(written(tmp_path, rows))
 
@@ -76,7 +85,7 @@ class TestOpen:
         with pytest.raises(DataError, match="has the columns"):
             Splits.open(written(tmp_path, columns=("id", *COLUMNS[1:])))
         with pytest.raises(DataError, match="has the part 'tset'"):
-            Splits.open(written(tmp_path, [("a", "g1", 0, 0, "tset")]))
+            Splits.open(written(tmp_path, [("a", "g1", 0, 0, "tset", "all")]))
 
 
 class TestTraining:
@@ -109,6 +118,13 @@ class TestTraining:
         """Real train rows, their copies and samples without parents pass."""
         rows = [("a", "real", ()), ("b-c0", "classical", ("b",)), ("s", "dcgan", ())]
         Splits.open(written(tmp_path)).check_training(image_set(tmp_path / "set", rows), 0, 0)
+
+
+def test_size_names():
+    """A count, a share, and everything under either of its names."""
+    assert [size_name(size) for size in (25, 2000000, 0.25, 1.0, None)] == (
+        ["25", "2000000", "0.25", "all", "all"]
+    )
 
 
 def test_fold_names():

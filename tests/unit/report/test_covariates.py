@@ -28,7 +28,7 @@ def predicted(root, columns: dict[str, object]) -> outcomes.Outcomes:
     path = root / "data/images/manifest.csv"
     pd.read_csv(path, dtype=str, keep_default_na=False).assign(**columns).to_csv(path, index=False)
     images, splits = ImageSet.open(root / "data/images"), Splits.open(root / "data/splits.csv")
-    arms = outcomes.read(list(ARMS), images, splits, root / "predictions")
+    arms = outcomes.read(list(ARMS), images, splits, root / "predictions")["all"]
     return covariates.predict(list(columns), images, splits, arms)
 
 
@@ -119,7 +119,7 @@ def test_a_wrong_column_names_the_parameter_and_the_choice(root, name, message):
     images = ImageSet.open(root / "data/images")
     images.manifest = images.manifest.assign(**columns)
     splits = Splits.open(root / "data/splits.csv")
-    arms = outcomes.read(list(ARMS), images, splits, root / "predictions")
+    arms = outcomes.read(list(ARMS), images, splits, root / "predictions")["all"]
     with pytest.raises(ParameterError, match=rf"compare\.covariates: .*{name}.*{message}"):
         covariates.predict([name], images, splits, arms)
 

@@ -25,7 +25,7 @@ def simulated(skills, *, seed=0, groups=60, images=2, seeds=2, folds=3) -> Outco
             logit = rng.normal(size=(seeds, len(mine))) + skill * (2 * labels - 1)
             chance = 1 / (1 + np.exp(-logit))
             probabilities[arm] = np.stack([1 - chance, chance], axis=2)
-        train = groups - len(np.unique(mine))
+        train = frozenset(str(group) for group in range(groups) if group % folds != fold)
         parts.append(Fold(0, fold, labels, mine, train, probabilities))
     strata = np.arange(groups) // folds % 2
     runs = {arm: pd.DataFrame() for arm in skills}
@@ -65,7 +65,7 @@ def test_patients_are_resampled_and_not_images() -> None:
     copied = [
         Fold(
             fold.repeat, fold.fold, fold.labels.repeat(4), fold.groups.repeat(4),
-            fold.train_groups, {a: p.repeat(4, axis=1) for a, p in fold.probabilities.items()},
+            fold.training, {a: p.repeat(4, axis=1) for a, p in fold.probabilities.items()},
         )
         for fold in once.folds
     ]  # fmt: skip

@@ -14,7 +14,7 @@ def outcomes(scores, labels) -> Outcomes:
     """One fold, one seed, two classes."""
     chance = np.asarray(scores, float)
     fold = Fold(
-        0, 0, np.asarray(labels), np.arange(len(labels)), 4,
+        0, 0, np.asarray(labels), np.arange(len(labels)), frozenset("wxyz"),
         {"arm": np.stack([1 - chance, chance], axis=1)[None]},
     )  # fmt: skip
     return Outcomes(

@@ -58,7 +58,7 @@ def project(root: Path, synthetic: str) -> dict[str, Any]:
     part = ["train"] * 80 + ["val"] * 20 + ["test"] * 60
     ids = [f"i{index:04d}" for index in range(160)]
     frame = pd.DataFrame({"image_id": ids, "group_id": ids, "repeat": 0, "fold": 0, "part": part})
-    frame.to_csv(root / "data/splits.csv", index=False)
+    frame.assign(train_patients="all").to_csv(root / "data/splits.csv", index=False)
     made = {
         "fresh": [blob(index % 2, rng) for index in range(80)],
         "noise": [rng.normal(50, 60, (1, 16, 16)) for _ in range(80)],

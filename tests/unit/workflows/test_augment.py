@@ -45,7 +45,7 @@ def write_inputs(root, *, size=(12, 10), masks=True, folds=2):
         for index in range(COUNT)
     ]
     frame = pd.DataFrame(rows, columns=["image_id", "group_id", "repeat", "fold", "part"])
-    frame.to_csv(root / "data/splits.csv", index=False)
+    frame.assign(train_patients="all").to_csv(root / "data/splits.csv", index=False)
 
 
 def parameters(workers=1, **values):

@@ -67,7 +67,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ]
     write_set(tmp_path / "data/images", real)
     frame = {"image_id": ids, "group_id": ids, "repeat": 0, "fold": 0, "part": PARTS}
-    pd.DataFrame(frame).to_csv(tmp_path / "data/splits.csv", index=False)
+    splits = pd.DataFrame(frame).assign(train_patients="all")
+    splits.to_csv(tmp_path / "data/splits.csv", index=False)
     train = [row for row, part in zip(real, PARTS, strict=True) if part == "train"]
     copies = [
         {
@@ -108,8 +109,8 @@ def test_predictions_hold_each_held_out_image_once_a_seed(project: Path) -> None
     """Columns are the contract's; val and test rows only; probabilities sum to one."""
     classify.run(parameters(), project, "gan", NullRun())
     rows = table(project, "gan")
-    expected = "image_id repeat fold seed gan_seed n_real n_added part label prob_dark prob_bright"
-    assert list(rows) == expected.split()
+    expected = "image_id repeat fold seed gan_seed n_real n_added share chosen part label"
+    assert list(rows) == [*expected.split(), "prob_dark", "prob_bright"]
     assert len(rows) == 2 * (8 + 12)
     splits = Splits.open(project / "data/splits.csv")
     for (_, part), group in rows.groupby(["seed", "part"]):

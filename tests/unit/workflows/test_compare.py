@@ -37,7 +37,7 @@ def compared(root: Path, params=None) -> dict:
     """Compare without writing or drawing."""
     images, splits = ImageSet.open(root / "data/images"), Splits.open(root / "data/splits.csv")
     params = params or parameters()
-    outcomes = read(list(EQUAL), images, splits, root / "predictions")
+    outcomes = read(list(EQUAL), images, splits, root / "predictions")["all"]
     alone = covariates.predict(params.compare.covariates, images, splits, outcomes)
     return compare.compare(params, outcomes, alone)
 
@@ -198,7 +198,8 @@ def first_probability(frame: pd.DataFrame, value: object) -> pd.DataFrame:
         (lambda frame: frame.iloc[1:], "test images that splits.csv names"),
         (lambda frame: pd.concat([frame, frame.iloc[:1]]), "predicts an image twice"),
         (lambda frame: frame[frame["seed"].eq(0)], "has the seeds"),
-        (lambda frame: frame.assign(part="val"), "no row of the part"),
+        (lambda frame: frame.assign(part="val"), "no chosen row"),
+        (lambda frame: frame.assign(chosen=0), "no chosen row"),
         (lambda frame: frame.drop(columns="prob_cyst"), "lacks the columns prob_cyst"),
         (lambda frame: first_probability(frame, "much"), "no numbers"),
         (lambda frame: first_probability(frame, 3.0), "do not sum to 1"),

@@ -39,7 +39,7 @@ def root(tmp_path_factory):
                 )
     ids = [f"i{number:05d}" for number in range(70)]
     frame = pd.DataFrame({"image_id": ids, "group_id": ids, "repeat": 0, "fold": 0, "part": parts})
-    frame.to_csv(root / "data/splits.csv", index=False)
+    frame.assign(train_patients="all").to_csv(root / "data/splits.csv", index=False)
     return root
 
 

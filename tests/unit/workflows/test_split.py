@@ -185,13 +185,69 @@ class TestSchemes:
             assert held in (None, (splits.ids(0, 0, "val"), splits.ids(0, 0, "test")))
             before, held = train, (splits.ids(0, 0, "val"), splits.ids(0, 0, "test"))
 
+    def test_a_list_of_sizes_is_nested_over_one_division(self, tmp_path):
+        """Size k's draw r is repeat k * R + r: larger training parts around the smaller ones."""
+        root = project(tmp_path)
+        split.run(params(folds=2, repeats=2, train_patients=[8, 0.5, 1.0]), root, NullRun())
+        splits = Splits.open(root / "data/splits.csv")
+        assert splits.sizes() == ("8", "0.5", "all")
+        assert splits.folds("0.5") == [(2, 0), (2, 1), (3, 0), (3, 1)]
+        for draw, fold in splits.folds("8"):
+            small, half, whole = (
+                splits.ids(draw + 2 * position, fold, "train") for position in range(3)
+            )
+            assert small < half < whole
+            assert (len(small), len(half)) == (8, (len(whole) + 1) // 2)
+            for part in ("val", "test"):
+                held = [splits.ids(draw + 2 * position, fold, part) for position in range(3)]
+                assert held[0] == held[1] == held[2]
+
+    def test_one_size_is_the_first_of_a_list(self, tmp_path):
+        """A list adds repeats behind those of its first entry, and changes none of their rows."""
+        tables = []
+        for name, sizes in (("one", 8), ("list", [8, 16])):
+            root = project(tmp_path / name)
+            split.run(params(folds=2, repeats=2, train_patients=sizes), root, NullRun())
+            tables.append(pd.read_csv(root / "data/splits.csv"))
+        pd.testing.assert_frame_equal(tables[0], tables[1][tables[1]["repeat"].lt(2)])
+
+    @pytest.mark.parametrize("scheme", ["holdout", "official"])
+    def test_repeats_of_one_test_part_draw_other_patients(self, tmp_path, scheme):
+        """Three draws of 10 share no training patient and test on the same ones."""
+        given = ["train"] * 34 + ["val"] * 8 + ["test"] * 18
+        root = project(tmp_path, parts=given if scheme == "official" else None)
+        split.run(params(scheme=scheme, repeats=3, train_patients=[10, 20]), root, NullRun())
+        splits = Splits.open(root / "data/splits.csv")
+        assert splits.folds("10") == [(0, 0), (1, 0), (2, 0)]
+        draws = [splits.ids(repeat, 0, "train") for repeat in range(6)]
+        assert len(set().union(*draws[:3])) == 30
+        assert all(draws[repeat] < draws[3 + repeat] for repeat in range(3))
+        for part in ("val", "test"):
+            assert len({frozenset(splits.ids(repeat, 0, part)) for repeat in range(6)}) == 1
+
+    @pytest.mark.parametrize(
+        ("sizes", "message"), [([8, 200], "got 200, but a fold has only"), (0.02, "no image of")]
+    )
+    def test_sizes_that_no_fold_can_give_are_refused(self, tmp_path, sizes, message):
+        """More patients than there are, or fewer than the classes need; nothing is written."""
+        root = project(tmp_path)
+        with pytest.raises(ParameterError, match=rf"split\.train_patients: .*{message}"):
+            split.run(params(train_patients=sizes), root, NullRun())
+        assert not (root / "data/splits.csv").exists()
+
+    @pytest.mark.parametrize("sizes", [1, 0, 1.5, 0.0, True, "25", [], [25, 25], [25, None]])
+    def test_what_is_no_size_is_refused(self, sizes):
+        """When parameters are read, with the parameter's name."""
+        with pytest.raises(ParameterError, match=r"^params.yaml: split\.train_patients: got"):
+            params(train_patients=sizes)
+
     def test_official_needs_a_source_with_parts(self, tmp_path):
         """A set without the column official_part cannot be split officially."""
         with pytest.raises(ParameterError, match=r"split\.scheme"):
             split.run(params(scheme="official"), project(tmp_path), NullRun())
 
-    def test_repeats_are_for_kfold(self):
-        """Repeating a hold-out is refused when parameters are read."""
+    def test_repeats_are_for_kfold_or_draws(self):
+        """Repeating a hold-out that draws nothing is refused when parameters are read."""
         with pytest.raises(ParameterError, match="split"):
             params(scheme="holdout", repeats=2)
 
