@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
+from pipeline.arms import jobs
 from pipeline.classifier import weights
 from pipeline.classifier.prediction import predict
 from pipeline.compute import Machine
@@ -145,13 +146,13 @@ def test_arms_of_one_recipe_are_equal_and_others_start_equal(
     """No draw depends on the arm's name, and initial weights not on the arm at all."""
     params = parameters(seeds=1)
     started: dict[str, bytes] = {}
-    train = classify.train
+    train = jobs.train
 
     def spied(network: Any, *given: Any, **named: Any) -> Any:
         started[arm] = b"".join(v.numpy().tobytes() for v in network.state_dict().values())
         return train(network, *given, **named)
 
-    monkeypatch.setattr(classify, "train", spied)
+    monkeypatch.setattr(jobs, "train", spied)
     for arm in ("classical", "twin", "online", "gan"):
         classify.run(params, project, arm, NullRun())
     assert len(set(started.values())) == 1
@@ -218,7 +219,7 @@ class TestLeaks:
     ) -> None:
         """Without the checks the same sets train without a word."""
         monkeypatch.setattr(Splits, "check_training", lambda *given: None)
-        monkeypatch.setattr(classify, "_check_pixels", lambda *given: None)
+        monkeypatch.setattr(jobs, "_check_pixels", lambda *given: None)
         write_synthetic(project, 0, parent_ids=("i00040",), pixels_of="i00040")
         classify.run(parameters(), project, "gan", NullRun())
         assert len(table(project, "gan"))
@@ -231,7 +232,7 @@ class TestResume:
         self, project: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The second job dies; the next run trains only it and equals an uninterrupted run."""
-        params, train, calls = parameters(), classify.train, []
+        params, train, calls = parameters(), jobs.train, []
 
         def dying(*given: Any, **named: Any) -> Any:
             calls.append(1)
@@ -241,7 +242,7 @@ class TestResume:
 
         classify.run(params, project, "classical", NullRun())
         whole = table(project, "classical")
-        monkeypatch.setattr(classify, "train", dying)
+        monkeypatch.setattr(jobs, "train", dying)
         with pytest.raises(KeyboardInterrupt):
             classify.run(params, project, "classical", NullRun())
         classify.run(params, project, "classical", NullRun())
@@ -253,14 +254,14 @@ class TestResume:
         self, project: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """What was kept for other images or another learning rate is not used."""
-        monkeypatch.setattr(classify, "_forget", lambda kept: None)
-        params, train, calls = parameters(seeds=1), classify.train, []
+        monkeypatch.setattr(jobs, "forget", lambda kept: None)
+        params, train, calls = parameters(seeds=1), jobs.train, []
 
         def counted(*given: Any, **named: Any) -> Any:
             calls.append(1)
             return train(*given, **named)
 
-        monkeypatch.setattr(classify, "train", counted)
+        monkeypatch.setattr(jobs, "train", counted)
         classify.run(params, project, "gan", NullRun())
         classify.run(params, project, "gan", NullRun())
         assert len(calls) == 1
