@@ -180,10 +180,14 @@ class Assess(Section):
 
 
 class Arm(Section):
-    """What one classifier is trained on: a recipe, and the images that are special to it."""
+    """What one classifier is trained on: a recipe, and the images that are special to it.
+
+    `selected` leaves out the synthetic images that `synthesize` did not select.
+    """
 
     recipe: str
     images: str
+    selected: bool = False
 
 
 class Classify(Section):
@@ -196,15 +200,31 @@ class Classify(Section):
     batch: Count = 64
     learning_rate: Positive = 2e-3
     weight_decay: NotNegative = 1e-2
-    synthetic_share: float = Field(default=0.5, gt=0.0, lt=1.0)
+    synthetic_share: float | tuple[float, ...] = 0.5
     evaluate_every: Count = 50
     averaging: float = Field(default=0.98, ge=0.0, lt=1.0)
     mixup_alpha: Positive = 0.4
     arms: Mapping[str, Arm]
 
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """The synthetic shares that are tried, of which validation chooses one in each fold."""
+        given = self.synthetic_share
+        return given if isinstance(given, tuple) else (given,)
+
+    @field_validator("synthetic_share", mode="before")
+    @classmethod
+    def _check_shares(cls, value: object) -> object:
+        shares = list(value) if isinstance(value, list | tuple) else [value]
+        if not all(type(share) is float and 0 < share < 1 for share in shares):
+            raise ValueError("give a number above 0 and below 1, or a list of them to choose from")
+        if not shares or len(set(shares)) < len(shares):
+            raise ValueError("give each share once")
+        return value
+
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if not 1 <= self.synthetic_share * self.batch <= self.batch - 1:
+        if not all(1 <= share * self.batch <= self.batch - 1 for share in self.shares):
             raise ValueError("synthetic_share: leaves no real or no synthetic image in a batch")
         return self
 
@@ -351,6 +371,11 @@ def _check_images(arm: Arm, place: str) -> None:
         raise ParameterError(
             place,
             f"got {arm.images!r}, which the recipe {arm.recipe!r} would ignore; use data/augmented",
+        )
+    if arm.selected and not takes_synthetic:
+        raise ParameterError(
+            f"{place.removesuffix('images')}selected",
+            f"got true, but the recipe {arm.recipe!r} takes no synthetic images; take it out",
         )
 
 

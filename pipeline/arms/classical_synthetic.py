@@ -20,4 +20,4 @@ def _diet(given: Ingredients) -> TrainingDiet:
     )
 
 
-recipe = Recipe(_diet, takes_synthetic=True)
+recipe = Recipe(_diet, takes_synthetic=True, mixes=True)

@@ -192,6 +192,12 @@ def predictions(kept: Path, place: Place, images: ImageSet, splits: Splits) -> p
     return pd.concat(frames)
 
 
+def validation_loss(kept: Path) -> float:
+    """The lowest validation loss of a finished job's trace, which is that of its weights."""
+    _, facts = tensorfile.load(kept, stage="classify")
+    return min(float(row["val_loss"]) for row in facts["trace"])
+
+
 def save_weights(kept: Path, place: Place, images: ImageSet, path: Path) -> None:
     """Write a finished job's classifier as `classifier.weights.load_classifier` reads it."""
     tensors, facts = tensorfile.load(kept, stage="classify")

@@ -12,7 +12,7 @@ a difference is then due to the images, not to rebalanced classes or stronger au
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pipeline.classifier.batches import TrainingDiet
@@ -61,7 +61,19 @@ class Recipe:
     Args:
         diet: Chooses pools, shares and online transforms.
         takes_synthetic: Whether the arm's `images` are the synthetic ingredient.
+        mixes: Whether they are a share of each batch, which there is a choice of; else all of it.
     """
 
     diet: Callable[[Ingredients], TrainingDiet]
     takes_synthetic: bool = False
+    mixes: bool = False
+
+    def shares(self, offered: Sequence[float]) -> tuple[float | None, ...]:
+        """The synthetic shares of a batch that it can be run with, of those that are offered.
+
+        Returns:
+            What is offered if the recipe mixes, else its only share; None without synthetic ones.
+        """
+        if self.mixes:
+            return tuple(offered)
+        return (1.0,) if self.takes_synthetic else (None,)
