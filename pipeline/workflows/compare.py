@@ -13,7 +13,7 @@ from pipeline.classifier.metrics import METRICS
 from pipeline.config import Params
 from pipeline.errors import ParameterError
 from pipeline.imageset import ImageSet
-from pipeline.report import covariates, evidence, plots, wording
+from pipeline.report import covariates, evidence, plots, ratio, wording
 from pipeline.report.evidence import BOOTSTRAP, Contrast, Measured
 from pipeline.report.outcomes import Outcomes, read
 from pipeline.seeding import numpy_rng
@@ -43,6 +43,14 @@ def run(params: Params, root: Path, tracker: tracking.Run) -> None:
     outcomes = next(iter(by_size.values()))
     alone = covariates.predict(params.compare.covariates, images, splits, outcomes)
     result = compare(params, outcomes, alone, note=images.meta.note)
+    shares = ratio.measure(
+        outcomes.arms, images, splits, root / "predictions",
+        metric=params.compare.primary, confidence=params.compare.confidence,
+    )  # fmt: skip
+    result["curves"] = {**result.get("curves", {}), "shares": shares}
+    if shares:
+        picture = root / "plots/compare/shares.png"
+        ratio.draw(shares, params.compare.primary, params.compare.confidence, picture)
     path = root / "metrics/comparison.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(_rounded(result), indent=2, sort_keys=True, ensure_ascii=False)
