@@ -229,6 +229,25 @@ class Classify(Section):
         return self
 
 
+class Curves(Section):
+    """The chart of accuracy over the number of images added; without sizes it stays empty."""
+
+    classical: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    synthetic: tuple[Count, ...] = ()
+    families: tuple[str, ...] = ()
+    seeds: Count = 1
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for name in ("classical", "synthetic", "families"):
+            given = getattr(self, name)
+            if len(set(given)) < len(given):
+                raise ValueError(f"{name}: give each once")
+        if self.synthetic and not self.classical:
+            raise ValueError("synthetic: goes on from the best of `classical`; give sizes there")
+        return self
+
+
 class Compare(Section):
     """Which metric decides, and against which arm."""
 
@@ -265,6 +284,7 @@ class Params(Section):
     synthesize: Synthesize = Synthesize()
     assess: Assess = Assess()
     classify: Classify
+    curves: Curves = Curves()
     compare: Compare = Compare()
     export: Export = Export()
     report: ReportPage = ReportPage()
@@ -315,6 +335,10 @@ def check_everything(params: Params) -> None:
     for name in params.export.formats:
         _known(EXPORTS, name, "export.formats")
     _check_arms(params)
+    for family in params.curves.families:
+        if family not in params.train_gan.families:
+            problem = choose_one_of(family, params.train_gan.families)
+            raise ParameterError("curves.families", problem)
 
 
 def options_of(registry: Registry, name: str, values: Mapping[str, Any], place: str) -> Any:

@@ -135,6 +135,16 @@ class BatchSampler(torch_data.Sampler[list[int]]):
             yield [position for draw, count in draws for position in islice(draw, count)]
 
 
+def uniform_batches(count: int, *, batch: int, steps: int, seed: int) -> Iterator[list[int]]:
+    """Yield batches of positions below `count`, all drawn equally often, in shuffled passes.
+
+    They are those of a `BatchSampler` over one pool of as many images.
+    """
+    draw = _passes(np.arange(count), seed, 0, "all")
+    for _ in range(steps):
+        yield list(islice(draw, batch))
+
+
 def mix(
     real: ImageSet,
     synthetic: ImageSet,

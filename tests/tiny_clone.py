@@ -29,6 +29,7 @@ TINY = {
     "synthesize": {"per_class": 12},
     "assess": {"embedding_steps": 3, "floor_repeats": 2},
     "classify": {"seeds": 1, "steps": 4, "batch": 8, "evaluate_every": 2, "arms": ARMS},
+    "curves": {"classical": [0, 8], "synthetic": [6], "families": ["conditional"]},
     "compare": {"bootstrap": 50},
 }
 

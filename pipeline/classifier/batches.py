@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pipeline.data import BatchSampler, Dataset, Pool, batch_counts
+from pipeline.data import BatchSampler, Dataset, Pool, uniform_batches
 from pipeline.seeding import numpy_rng, torch_rng
 
 # Images (N, C, *spatial), the generator, and (N, D) pixel spacing up to a factor -> images.
@@ -25,10 +25,12 @@ class TrainingDiet:
     Args:
         pools: Where images are drawn from.
         mixing: `mixup` mixes pairs of a batch with their labels.
+        united: Draw uniformly from the images of all pools together, whatever the pools' shares.
     """
 
     pools: Sequence[Pool]
     mixing: Literal["none", "mixup"] = "none"
+    united: bool = False
 
 
 def batches(
@@ -65,9 +67,17 @@ def batches(
         raise ValueError("a pool is to be augmented online, but no transform was given")
     dataset = Dataset(*(pool.images for pool in diet.pools))
     classes = len(diet.pools[0].images.meta.classes)
-    sampler = BatchSampler(diet.pools, batch=batch, steps=steps, seed=seed)
-    wanted = _transformed_shares(diet.pools, batch)
+    sampler: Iterable[list[int]] = (
+        uniform_batches(len(dataset), batch=batch, steps=steps, seed=seed)
+        if diet.united
+        else BatchSampler(diet.pools, batch=batch, steps=steps, seed=seed)
+    )
+    # The share of online augmentation of each image.
+    shares = np.repeat(
+        [pool.transformed for pool in diet.pools], [len(pool.images) for pool in diet.pools]
+    )
     for step, positions in enumerate(sampler):
+        wanted = shares[positions]
         images, labels = dataset.read(positions)
         targets = F.one_hot(labels, classes).float()
         if transform is not None and wanted.any():
@@ -105,9 +115,3 @@ def mixup(
         weight * images + (1.0 - weight) * images[partner],
         weight * targets + (1.0 - weight) * targets[partner],
     )
-
-
-def _transformed_shares(pools: Sequence[Pool], batch: int) -> np.ndarray:
-    """The share of online augmentation at each place of a batch."""
-    counts = batch_counts([pool.share for pool in pools], batch)
-    return np.repeat([pool.transformed for pool in pools], counts)

@@ -16,7 +16,7 @@ from pipeline.tracking.run import NullRun, Run
 
 # Stages that are long, or that end in what people compare, log while they run; `sync` logs the
 # others, which would spend longer importing mlflow than working.
-LIVE_STAGES = ("train_gan", "classify", "compare")
+LIVE_STAGES = ("train_gan", "classify", "curves", "compare")
 
 
 @contextlib.contextmanager

@@ -23,6 +23,7 @@ ARTIFACTS = {
     "ingest": ("data/quarantine.csv",),
     "split": ("data/duplicates.csv",),
     "assess": ("metrics/assess/{item}.json", "plots/assess/{item}"),
+    "curves": ("metrics/curves.json", "plots/curves"),
     "report": ("report/index.html",),
 }
 

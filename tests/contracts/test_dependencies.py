@@ -44,6 +44,7 @@ def loaded(stage: str, item: str) -> list[str]:
             registry.RECIPES.entries[PARAMS.classify.arms[item].recipe],
             registry.CLASSIFIERS.entries[PARAMS.classify.model],
         ],
+        "curves": lambda: [registry.CLASSIFIERS.entries[PARAMS.classify.model]],
         "export": lambda: list(registry.EXPORTS.entries.values()),
     }
     return entries.get(stage, list)()
@@ -169,7 +170,7 @@ def test_classify_names_every_parameter_of_its_section_but_the_other_arms(addres
     assert named == fields | {arm}
 
 
-def test_all_ten_stages_are_there():
+def test_all_eleven_stages_are_there():
     """Every stage of dvc.yaml has its script and its workflow, and every script its stage."""
     names = {address.partition("@")[0] for address in STAGES}
     scripts = {path.stem for path in (ROOT / "stages").glob("*.py")} - {"__init__"}

@@ -34,11 +34,11 @@ class TestRepro:
     """The whole way."""
 
     def test_everything_runs_once(self, clone):
-        """All ten stages, and the files that people look at are there."""
+        """All eleven stages, and the files that people look at are there."""
         ran = clone.repro()
         assert [name.partition("@")[0] for name in ran] == [
             "ingest", "split", "augment", "train_gan", "synthesize", "assess",
-            "classify", "classify", "compare", "export", "report",
+            "classify", "classify", "compare", "curves", "export", "report",
         ]  # fmt: skip
         for name in ("metrics/comparison.json", "report/index.html", "data/quarantine.csv"):
             assert (clone.path / name).exists()

@@ -18,14 +18,13 @@ from pipeline.classifier.prediction import predict
 from pipeline.compute import Machine
 from pipeline.config import Params, parse
 from pipeline.errors import DataError, LeakError, ParameterError
-from pipeline.imageset import ImageSet, ImageSetWriter, Meta
+from pipeline.imageset import ImageSet
 from pipeline.splits import Splits
 from pipeline.tracking import NullRun
 from pipeline.workflows import classify
+from tests.discs import make, write_set, write_synthetic
 
 ROOT = Path(__file__).parents[3]
-META = Meta(("dark", "bright"), ("CT",), "HU", (-100.0, 200.0), positive_class="bright")
-PARTS = ["train"] * 24 + ["val"] * 8 + ["test"] * 12
 
 
 def parameters(**changes: Any) -> Params:
@@ -49,63 +48,11 @@ def parameters(**changes: Any) -> Params:
     return parse(values)
 
 
-def write_set(root: Path, rows: list[dict[str, Any]]) -> None:
-    """Discs, dark or bright by label; pixels depend on the image id alone."""
-    with ImageSetWriter(
-        root, META, capacity=len(rows), shape=(1, 12, 12), dtype=np.int16
-    ) as writer:
-        for row in rows:
-            name = row.get("pixels_of", row["image_id"])
-            seed = int(hashlib.sha256(name.encode()).hexdigest()[:8], 16)
-            image = np.random.default_rng(seed).normal(50, 20, (1, 12, 12))
-            image[:, 4:8, 4:8] += 90 if row["label"] == "bright" else -90
-            given = {key: value for key, value in row.items() if key != "pixels_of"}
-            writer.add(np.rint(image), **{"patient_id": row["image_id"], **given})
-
-
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """One fold with 24 training rows, a copy of each, and two GAN seeds' synthetic images."""
+    """A project of discs, which keeps what it resumes to itself."""
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    labels = [META.classes[index % 2] for index in range(len(PARTS))]
-    ids = [f"i{index:05d}" for index in range(len(PARTS))]
-    real = [
-        {"image_id": name, "label": label, "origin": "real"}
-        for name, label in zip(ids, labels, strict=True)
-    ]
-    write_set(tmp_path / "data/images", real)
-    frame = {"image_id": ids, "group_id": ids, "repeat": 0, "fold": 0, "part": PARTS}
-    splits = pd.DataFrame(frame).assign(train_patients="all")
-    splits.to_csv(tmp_path / "data/splits.csv", index=False)
-    train = [row for row, part in zip(real, PARTS, strict=True) if part == "train"]
-    copies = [
-        {
-            "image_id": f"{row['image_id']}-c0",
-            "label": row["label"],
-            "origin": "classical",
-            "parent_ids": (row["image_id"],),
-        }
-        for row in train
-    ]
-    write_set(tmp_path / "data/augmented/r0f0", train + copies)
-    for seed in (0, 1):
-        write_synthetic(tmp_path, seed)
-    return tmp_path
-
-
-def write_synthetic(root: Path, gan_seed: int, **changes: Any) -> None:
-    """Twenty samples of one GAN seed, the last four refused; `changes` apply to the first."""
-    rows: list[dict[str, Any]] = [
-        {
-            "image_id": f"dcgan-r0f0g{gan_seed}-{index:05d}",
-            "label": META.classes[index % 2],
-            "origin": "dcgan",
-            "selected": index < 16,
-        }
-        for index in range(20)
-    ]
-    rows[0].update(changes)
-    write_set(root / f"data/synthetic/dcgan/r0f0g{gan_seed}", rows)
+    return make(tmp_path)
 
 
 def table(root: Path, arm: str) -> pd.DataFrame:
