@@ -64,7 +64,8 @@ def set_families(root: Path, families: Sequence[str]) -> list[str]:
 
     The first family is the headline: arms that bear no family's name in their own follow it. Each
     further family gets an arm `classical+synthetic-<family>` unless an arm uses it already; an arm
-    `...-<family>` goes with its family. Options stay, for the day the family comes back.
+    `...-<family>` goes with its family. The chart of images added keeps the families that stay.
+    Options stay, for the day the family comes back.
 
     Returns:
         A line for each parameter that changed.
@@ -82,6 +83,10 @@ def set_families(root: Path, families: Sequence[str]) -> list[str]:
             section["options"][family] = _flow({})
             changes.append(f"train_gan.options.{family}: new, with its defaults")
     changes += _follow(values["classify"]["arms"], chosen, values["compare"]["baseline"])
+    drawn = values.get("curves", {}).get("families", [])
+    if drawn:
+        staying = [family for family in drawn if family in chosen]
+        changes += merge(values["curves"], {"families": staying or chosen[:1]}, "curves.")
     _write_checked(path, values)
     return changes
 

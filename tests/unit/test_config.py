@@ -71,6 +71,11 @@ def test_the_committed_parameters_are_right():
             {"recipe": "synthetic", "images": "data/synthetic/wgan"},
             "needs the family 'wgan'",
         ),
+        (
+            "classify/arms/real",
+            {"recipe": "real", "images": "data/augmented", "selected": True},
+            "classify.arms.real.selected: got true, but the recipe 'real' takes no synthetic",
+        ),
         ("compare/baseline", "clasical", "compare.baseline: got 'clasical'; choose one of"),
     ],
 )

@@ -133,6 +133,21 @@ class TestFamilies:
         assert arms["synthetic"] == arms["classical+synthetic"] == "data/synthetic/dcgan"
         assert "classical+synthetic-dcgan" not in arms
 
+    def test_the_chart_of_images_added_keeps_what_stays(self, project):
+        """Else it follows the first family; a chart without families stays without."""
+
+        def drawn():
+            return values(project / "params.yaml")["curves"]["families"]
+
+        edits.set_families(project, ["dcgan", "conditional"])
+        assert drawn() == ["conditional"]
+        edits.set_families(project, ["dcgan", "style"])
+        assert drawn() == ["dcgan"]
+        text = (project / "params.yaml").read_text()
+        (project / "params.yaml").write_text(text.replace("families: [dcgan]\n", "families: []\n"))
+        edits.set_families(project, ["style"])
+        assert drawn() == []
+
     def test_a_family_that_comes_back_gets_its_arm(self, project):
         """There and back again is where one was."""
         before = (project / "params.yaml").read_text()
