@@ -249,13 +249,17 @@ class Curves(Section):
 
 
 class Compare(Section):
-    """Which metric decides, and against which arm."""
+    """Which metric decides, against which arm, and how large a difference matters."""
 
     primary: MetricName = "balanced_accuracy"
     baseline: str = "classical"
     confidence: float = Field(default=0.95, gt=0.5, lt=1.0)
     bootstrap: Count = 2000
+    equivalence_margin: float = Field(default=0.02, gt=0.0, lt=1.0)
+    power: float = Field(default=0.8, ge=0.5, lt=1.0)
+    headline: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     covariates: tuple[str, ...] = ()
+    subgroups: tuple[str, ...] = ()
 
 
 class Export(Section):
@@ -382,6 +386,10 @@ def _check_arms(params: Params) -> None:
             )
     if params.compare.baseline not in arms:
         raise ParameterError("compare.baseline", choose_one_of(params.compare.baseline, arms))
+    for name in params.compare.headline or ():
+        others = [arm for arm in arms if arm != params.compare.baseline]
+        if name not in others:
+            raise ParameterError("compare.headline", choose_one_of(name, others))
 
 
 def _check_images(arm: Arm, place: str) -> None:

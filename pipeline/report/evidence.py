@@ -1,36 +1,32 @@
-"""From aligned predictions to intervals, paired tests and verdicts.
+"""From samples to intervals, paired tests and verdicts.
 
-What a figure is: each trained classifier (fold and seed) is measured by itself on its test images;
-seeds are averaged within a fold, folds among themselves. It is what one training run can be
-expected to give. Probabilities are averaged over seeds only where a test needs one answer an image
-(DeLong, McNemar), which then speak of the ensemble of the seeds.
-
-Which test decides is fixed by `split.scheme`, before anything is seen: the corrected resampled
-t-test over folds for `kfold`, the patient-clustered paired bootstrap else. Only the primary metric
-gets verdicts; everything else is `supporting`. p-values are corrected by Holm over the contrasts.
+Which test decides is fixed by the design, before anything is seen: over several draws of limited
+training patients the multi-reader test (`mrmc`), over folds of all patients the corrected resampled
+t-test, on one test set of one draw the patient-clustered paired bootstrap. Only the primary metric
+gets verdicts; everything else is `supporting`. Probabilities are averaged over seeds only where a
+test needs one answer an image (DeLong, McNemar), which then speak of the ensemble of the seeds.
+p-values are corrected by Holm within a family: the headline contrasts of all sizes, and apart from
+them the exploratory ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.random import Generator
-from numpy.typing import NDArray
 
 from pipeline import statistics
-from pipeline.classifier import metrics
-from pipeline.report.outcomes import Fold, Outcomes
-from pipeline.statistics import Paired
+from pipeline.report.measures import Measured, Sample
+from pipeline.report.outcomes import Outcomes
+from pipeline.statistics import EffectSize, Equivalence, Paired
 
-BOOTSTRAP = "clustered_bootstrap"
+BOOTSTRAP, CORRECTED_T, MRMC = "clustered_bootstrap", "corrected_t", "mrmc"
+HEADLINE, EXPLORATORY = "headline", "exploratory"
+ALL_PATIENTS = "all"
 LOWER_IS_BETTER = frozenset({"ece"})
-# Drawing patients twice makes any classifier look worse calibrated, by more than the interval.
-_BIASED = frozenset({"ece"})
-Values = NDArray[np.float64]
-# Image weights held at once: 2 million of 8 bytes.
-_CHUNK = 2_000_000
+# No share of patients, whose interval would be Wilson's where nothing varies.
+_NO_SHARES = frozenset({"ece"})
 
 
 @dataclass(frozen=True)
@@ -43,6 +39,43 @@ class Interval:
 
 
 @dataclass(frozen=True)
+class Design:
+    """What fixes which test decides, and what that test needs to know.
+
+    Args:
+        deciding: The test's name.
+        ratio: Test groups per training group.
+        overlap: Mean share of training groups that two draws have in common.
+        confidence: Two-sided coverage of every interval; 1 - alpha.
+    """
+
+    deciding: str
+    ratio: float
+    overlap: float
+    confidence: float
+
+    @classmethod
+    def of(cls, outcomes: Outcomes, size: str, confidence: float) -> Design:
+        """The design of the folds and repeats of one size.
+
+        Args:
+            outcomes: The size's.
+            size: `all`, or what training was limited to.
+            confidence: Two-sided coverage of every interval.
+        """
+        overlap = statistics.training_overlap([fold.training for fold in outcomes.folds])
+        tested = {frozenset(fold.groups.tolist()) for fold in outcomes.folds}
+        if len(outcomes.folds) == 1 or overlap >= 1:
+            # Draws of one and the same training set differ as seeds do.
+            deciding = BOOTSTRAP
+        elif size == ALL_PATIENTS and len(tested) > 1:
+            deciding = CORRECTED_T
+        else:
+            deciding = MRMC
+        return cls(deciding, outcomes.test_train_ratio, overlap, confidence)
+
+
+@dataclass(frozen=True)
 class Contrast:
     """One arm held against another on one metric.
 
@@ -51,222 +84,142 @@ class Contrast:
         against: The arm it is held against.
         metric: A metric key.
         result: Difference, interval and p.
-        p_holm: p corrected over the contrasts of the same metric and test.
+        size: What training was limited to, `all` for nothing.
+        family: `headline` or `exploratory`: the contrasts that p is corrected over.
+        p_holm: p corrected over its family.
+        questions: Contrasts of the family.
+        effect: The difference in units of its scatter over draws, where there are enough.
     """
 
     arm: str
     against: str
     metric: str
     result: Paired
-    p_holm: float
+    size: str = ALL_PATIENTS
+    family: str = HEADLINE
+    p_holm: float = 1.0
+    questions: int = 1
+    effect: EffectSize | None = None
 
-    def verdict(self, confidence: float) -> str:
-        """`helps`, `harms` or `no evidence`."""
-        if 1 - self.p_holm <= confidence or self.result.difference == 0:
-            return "no evidence"
-        better = (self.result.difference > 0) != (self.metric in LOWER_IS_BETTER)
-        return "helps" if better else "harms"
+    def equivalence(self, margin: float, confidence: float) -> Equivalence:
+        """The test of a difference too small to matter."""
+        return statistics.equivalence(self.result, margin, confidence)
 
+    def smallest(self, power: float, confidence: float) -> float:
+        """The smallest true difference that would get a verdict with this power.
 
-@dataclass(frozen=True)
-class Measured:
-    """Figures of one arm.
+        At the level that the corrected p of a single true difference has to pass.
+        """
+        return statistics.smallest_difference(self.result, power, (1 - confidence) / self.questions)
 
-    Args:
-        overall: Metric -> array; see the functions for its axes.
-        per_class: Class -> metric -> array.
-    """
-
-    overall: dict[str, Values] = field(default_factory=dict)
-    per_class: dict[str, dict[str, Values]] = field(default_factory=dict)
-
-
-def measure(outcomes: Outcomes) -> dict[str, Measured]:
-    """Measure every trained classifier by itself.
-
-    Returns:
-        For each arm, (J, S) arrays over folds and seeds; NaN where a fold leaves a metric
-        undefined.
-    """
-    return {arm: _measure_arm(outcomes, arm) for arm in outcomes.arms}
+    def verdict(self, margin: float, confidence: float) -> str:
+        """`helps`, `harms`, `equivalent` or `no evidence`."""
+        alpha = 1 - confidence
+        if self.p_holm < alpha - 1e-12 and self.result.difference != 0:
+            better = (self.result.difference > 0) != (self.metric in LOWER_IS_BETTER)
+            return "helps" if better else "harms"
+        shown = self.equivalence(margin, confidence).p <= alpha
+        return "equivalent" if shown else "no evidence"
 
 
-def resample(outcomes: Outcomes, draws: int, *, rng: Generator) -> dict[str, Measured]:
-    """Measure every arm on the same resampled patients and training runs.
-
-    Args:
-        outcomes: The predictions.
-        draws: Resampled test sets, B.
-        rng: Draws them.
-
-    Returns:
-        For each arm, (B,) arrays of its figures.
-    """
-    of_groups = statistics.group_weights(outcomes.strata, draws, rng=rng)
-    shape = len(outcomes.folds), len(outcomes.seeds)
-    of_seeds = statistics.seed_weights(*shape, draws, rng=rng)
-    result = {}
-    for arm in outcomes.arms:
-        totals, masses = Measured(), Measured()
-        for j, fold in enumerate(outcomes.folds):
-            for s in range(len(outcomes.seeds)):
-                figures = _resample_run(outcomes, fold, fold.probabilities[arm][s], of_groups)
-                _add(totals, masses, figures, of_seeds[:, j, s])
-        result[arm] = Measured(
-            {key: _divide(totals.overall[key], masses.overall[key]) for key in totals.overall},
-            {
-                name: {key: _divide(each[key], masses.per_class[name][key]) for key in each}
-                for name, each in totals.per_class.items()
-            },
-        )
-    return result
-
-
-def summarise(
-    metric: str, values: Values, replicates: Values, patients: int, confidence: float
-) -> Interval:
-    """Average (J, S) values of a metric, with the bootstrap's interval.
+def interval(metric: str, sample: Sample, patients: int, design: Design) -> Interval:
+    """A figure with its interval: over draws where these are limited, else the bootstrap's.
 
     Where every resampled set gives one and the same figure (no error in any patient, say), the
     bootstrap knows no width; then the interval is Wilson's for `patients` patients.
     """
-    mean = average(values)
-    drawn = _centred(metric, replicates, mean)
-    low, high = statistics.percentile_interval(drawn, confidence)
-    if metric in _BIASED:
-        low = max(0.0, low)
-    elif high - low < 1e-12 and 0 <= mean <= 1:
-        low, high = statistics.wilson(mean * patients, patients, confidence)
-    return Interval(mean, low, high)
+    found = sample.defined()
+    if not len(found.values):
+        return Interval(float("nan"), float("nan"), float("nan"))
+    test = BOOTSTRAP if len(found.values) < 2 or design.deciding != MRMC else MRMC
+    result = paired_test(found, test, design)
+    low, high = max(0.0, result.low), min(1.0, result.high)
+    if metric not in _NO_SHARES and result.high - result.low < 1e-12:
+        low, high = statistics.wilson(result.difference * patients, patients, design.confidence)
+    return Interval(result.difference, low, high)
 
 
-def average(values: Values) -> float:
-    """Mean over folds of the mean over seeds; folds that leave the metric undefined are out."""
-    over_seeds = values.mean(axis=1)
-    defined = over_seeds[~np.isnan(over_seeds)]
-    return float(defined.mean()) if len(defined) else float("nan")
+def paired_test(sample: Sample, test: str, design: Design) -> Paired:
+    """Test a sample's mean against zero.
+
+    Args:
+        sample: Of defined folds only, at least one; two but for the bootstrap.
+        test: `mrmc`, `corrected_t` or `clustered_bootstrap`.
+        design: What the test needs to know.
+    """
+    over_seeds, confidence = sample.values.mean(axis=1), design.confidence
+    if test == MRMC:
+        moves = sample.moves.mean(axis=1)
+        return statistics.mrmc(over_seeds, moves, design.overlap, confidence)
+    if test == CORRECTED_T:
+        return statistics.corrected_t(over_seeds, design.ratio, confidence)
+    return statistics.clustered_bootstrap(sample.values, sample.moves, sample.drawn, confidence)
 
 
 def contrast_all(
     pairs: Sequence[tuple[str, str]],
     outcomes: Outcomes,
     measured: Mapping[str, Measured],
-    resampled: Mapping[str, Measured],
+    design: Design,
     *,
     metric: str,
     test: str,
-    confidence: float,
+    size: str = ALL_PATIENTS,
 ) -> list[Contrast]:
     """Test pairs of arms on one metric with one test, corrected by Holm over the pairs.
 
     Args:
         pairs: (arm, against).
         outcomes: The predictions.
-        measured: From `measure`.
-        resampled: From `resample`.
+        measured: From `measures.measure`.
+        design: What the test needs to know.
         metric: A metric key.
-        test: `corrected_t`, `clustered_bootstrap`, `delong` or `mcnemar`; the latter two for
-            `auc` and `accuracy` of a single fold.
-        confidence: Two-sided coverage of the intervals.
+        test: `mrmc`, `corrected_t`, `clustered_bootstrap`, `delong` or `mcnemar`; the latter two
+            for `auc` and `accuracy` of a single fold.
+        size: What training was limited to.
 
     Returns:
         One contrast a pair, or none where the test cannot be made.
     """
-    results: list[Paired] = []
+    found = []
     for arm, against in pairs:
-        values = measured[arm].overall[metric] - measured[against].overall[metric]
-        if test == BOOTSTRAP:
-            drawn = resampled[arm].overall[metric] - resampled[against].overall[metric]
-            replicates = _centred(metric, drawn, average(values))
-            low, high = statistics.percentile_interval(replicates, confidence)
-            p = statistics.bootstrap_p(replicates)
-            results.append(Paired(BOOTSTRAP, average(values), low, high, p))
-        elif test == "corrected_t":
-            over_seeds = values.mean(axis=1)
-            defined = over_seeds[~np.isnan(over_seeds)]
-            if len(defined) < 2:
-                return []
-            ratio = outcomes.test_train_ratio
-            results.append(statistics.corrected_t(defined, ratio, confidence))
+        sample = (measured[arm].overall[metric] - measured[against].overall[metric]).defined()
+        if test in (MRMC, CORRECTED_T, BOOTSTRAP):
+            few = len(sample.values) < (1 if test == BOOTSTRAP else 2)
+            result = None if few else paired_test(sample, test, design)
         else:
-            result = _ensemble_test(test, outcomes, arm, against, confidence)
-            if result is None:
-                return []
-            results.append(result)
-    corrected = statistics.holm([result.p for result in results])
+            result = _ensemble_test(test, outcomes, arm, against, design.confidence)
+        if result is None:
+            return []
+        effect = statistics.effect_size(sample.values.mean(axis=1), design.confidence)
+        found.append(Contrast(arm, against, metric, result, size, effect=effect))
+    return corrected(found)
+
+
+def corrected(
+    contrasts: Sequence[Contrast], headline: Collection[str] | None = None, baseline: str = ""
+) -> list[Contrast]:
+    """Sort contrasts into families and correct each by Holm, over arms and sizes together.
+
+    Args:
+        contrasts: Of one metric and test, of all sizes.
+        headline: Arms whose contrasts are the headline family; None makes all of them one.
+        baseline: The arm that is on one side of every contrast.
+    """
+    families = [_family(contrast, headline, baseline) for contrast in contrasts]
+    p_holm = np.ones(len(contrasts))
+    for family in (HEADLINE, EXPLORATORY):
+        members = [i for i, name in enumerate(families) if name == family]
+        p_holm[members] = statistics.holm([contrasts[i].result.p for i in members])
     return [
-        Contrast(arm, against, metric, result, float(p))
-        for (arm, against), result, p in zip(pairs, results, corrected, strict=True)
+        replace(contrast, family=family, p_holm=float(p), questions=families.count(family))
+        for contrast, family, p in zip(contrasts, families, p_holm, strict=True)
     ]
 
 
-def _centred(metric: str, replicates: Values, mean: float) -> Values:
-    """Move the replicates of a metric that resampling biases onto the estimate."""
-    if metric not in _BIASED:
-        return replicates
-    return replicates - float(np.nanmean(replicates)) + mean
-
-
-def _measure_arm(outcomes: Outcomes, arm: str) -> Measured:
-    shape = len(outcomes.folds), len(outcomes.seeds)
-    found = Measured(
-        {key: np.full(shape, np.nan) for key in metrics.METRICS},
-        {
-            name: {key: np.full(shape, np.nan) for key in metrics.PER_CLASS}
-            for name in outcomes.classes
-        },
-    )
-    for j, fold in enumerate(outcomes.folds):
-        for s, scores in enumerate(fold.probabilities[arm]):
-            overall = metrics.evaluate(
-                fold.labels, scores, outcomes.classes, outcomes.positive_class
-            )
-            for key, value in overall.items():
-                found.overall[key][j, s] = value
-            for name, each in metrics.per_class(fold.labels, scores, outcomes.classes).items():
-                for key, value in each.items():
-                    found.per_class[name][key][j, s] = value
-    return found
-
-
-def _resample_run(outcomes: Outcomes, fold: Fold, scores: Values, of_groups: Values) -> Measured:
-    """(B,) figures of one trained classifier, in chunks that bound the memory."""
-    chunk = max(1, _CHUNK // len(fold.labels))
-    parts = [
-        statistics.weighted_metrics(
-            fold.labels, scores, of_groups[start : start + chunk, fold.groups], outcomes.positive
-        )
-        for start in range(0, len(of_groups), chunk)
-    ]
-    return Measured(
-        {key: np.concatenate([part.overall[key] for part in parts]) for key in parts[0].overall},
-        {
-            name: {
-                key: np.concatenate([part.per_class[k][key] for part in parts])
-                for key in parts[0].per_class[k]
-            }
-            for k, name in enumerate(outcomes.classes)
-        },
-    )
-
-
-def _add(totals: Measured, masses: Measured, figures: Measured, weights: Values) -> None:
-    """Add one run's figures under its weights, where they are defined."""
-    targets = [(totals.overall, masses.overall, figures.overall)]
-    for name, each in figures.per_class.items():
-        above = totals.per_class.setdefault(name, {})
-        targets.append((above, masses.per_class.setdefault(name, {}), each))
-    for total, mass, found in targets:
-        for key, values in found.items():
-            defined = ~np.isnan(values)
-            total[key] = total.get(key, 0.0) + weights * np.where(defined, values, 0.0)
-            mass[key] = mass.get(key, 0.0) + weights * defined
-
-
-def _divide(total: Values, mass: Values) -> Values:
-    result: Values = np.full(total.shape, np.nan)
-    np.divide(total, mass, out=result, where=mass > 0)
-    return result
+def _family(contrast: Contrast, headline: Collection[str] | None, baseline: str) -> str:
+    other = contrast.against if contrast.arm == baseline else contrast.arm
+    return HEADLINE if headline is None or other in headline else EXPLORATORY
 
 
 def _ensemble_test(

@@ -7,15 +7,12 @@ numbers give the same bytes. The CSV files feed `dvc plots`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-
-from pipeline.report.outcomes import Outcomes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +20,12 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's colours, told apart by colour-blind readers as well.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C510A", "#595959")
-VERDICT_COLOURS = {"helps": "#009E73", "harms": "#D55E00", "no evidence": "#595959"}
+VERDICT_COLOURS = {
+    "helps": "#009E73",
+    "harms": "#D55E00",
+    "equivalent": "#0072B2",
+    "no evidence": "#595959",
+}
 NAMES = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
@@ -33,7 +35,84 @@ NAMES = {
     "f1": "F1",
     "ece": "calibration error",
 }
-_GRID = np.linspace(0, 1, 101)
+# Places on an axis that are each told by a number; more leave it to the plotting library.
+_TICKS = 7
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a chart with its band.
+
+    Args:
+        label: Its name in the legend.
+        x: (n,) rising.
+        y: (n,); None or NaN leaves a gap.
+        low: (n,) lower edge of the band.
+        high: (n,) upper edge.
+        colour: As `colours` gives it to an arm.
+        marker: As `markers` gives it to an arm.
+    """
+
+    label: str
+    x: Sequence[float]
+    y: Sequence[float | None]
+    low: Sequence[float | None]
+    high: Sequence[float | None]
+    colour: str
+    marker: str = "o"
+
+
+def colours(arms: Iterable[str]) -> dict[str, str]:
+    """Arm -> its colour in every figure.
+
+    Args:
+        arms: All arms of the comparison, in the order of params.yaml.
+    """
+    return {arm: COLOURS[row % len(COLOURS)] for row, arm in enumerate(arms)}
+
+
+def markers(arms: Iterable[str]) -> dict[str, str]:
+    """Arm -> its marker in every chart of lines, which tells it apart without colour."""
+    return {arm: MARKERS[row % len(MARKERS)] for row, arm in enumerate(arms)}
+
+
+def draw_curve(
+    path: Path, lines: Sequence[Line], *, x_label: str, y_label: str, log: bool = False
+) -> None:
+    """Draw lines with bands in one panel, with the legend beside it.
+
+    Args:
+        path: The PNG file.
+        lines: What is drawn.
+        x_label: What the horizontal axis shows.
+        y_label: What the vertical axis shows.
+        log: Space the horizontal axis by ratios.
+    """
+    figure = blank(7.4, 4.0)
+    axes = figure.subplots()
+    add_curve(axes, lines, x_label=x_label, y_label=y_label, log=log)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside right center", fontsize=8)
+    save(figure, path)
+
+
+def add_curve(
+    axes: Axes, lines: Sequence[Line], *, x_label: str, y_label: str, log: bool = False
+) -> None:
+    """Draw lines with bands into a panel; see `draw_curve`."""
+    places = sorted({float(x) for line in lines for x in line.x})
+    if log:
+        axes.set_xscale("log")
+    for line in lines:
+        y, low, high = (_gaps(part) for part in (line.y, line.low, line.high))
+        axes.fill_between(line.x, low, high, color=line.colour, alpha=0.13, lw=0)
+        axes.plot(line.x, y, color=line.colour, marker=line.marker, ms=5, lw=1.8, label=line.label)
+    if len(places) <= _TICKS:
+        axes.set_xticks(places, [f"{place:g}" for place in places])
+        axes.set_xticks([], minor=True)
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    axes.grid(color="0.92")
 
 
 def draw_arms(
@@ -62,11 +141,10 @@ def draw_arms(
         for points in _paired(runs, names, metric):
             panel.plot(points, range(len(names)), color="0.8", lw=0.7, zorder=1)
             panel.plot(points, range(len(names)), "o", color="0.35", ms=2.5, zorder=3)
-        for row, name in enumerate(names):
+        for row, (name, colour) in enumerate(colours(names).items()):
             figures = arms[name][metric]
             if figures["mean"] is None:
                 continue
-            colour = COLOURS[row % len(COLOURS)]
             span = [figures["low"], figures["high"]]
             panel.plot(span, [row, row], color=colour, lw=7, alpha=0.4, zorder=2)
             panel.plot(figures["mean"], row, "D", color=colour, ms=8, mec="white", zorder=4)
@@ -80,153 +158,74 @@ def draw_arms(
 
 
 def draw_contrasts(
-    contrasts: Sequence[Mapping[str, Any]], metric: str, confidence: float, path: Path
+    contrasts: Sequence[Mapping[str, Any]],
+    metric: str,
+    confidence: float,
+    margin: float,
+    path: Path,
 ) -> None:
-    """Draw the differences that decide, with their intervals and verdicts, around zero."""
+    """Draw the differences that decide, with their intervals and verdicts, around zero.
+
+    Args:
+        contrasts: The `contrasts` of comparison.json, of one size or of several.
+        metric: What the differences are in.
+        confidence: Of the intervals, for the label.
+        margin: Of equivalence; drawn as a band around zero.
+        path: The PNG file.
+    """
     figure = blank(7.6, 0.62 * max(len(contrasts), 1) + 1.3)
     axes = figure.subplots()
+    several = len({contrast["train_patients"] for contrast in contrasts}) > 1
+    axes.axvspan(-margin, margin, color="0.93", lw=0)
     axes.axvline(0, color="0.2", lw=1)
     for row, contrast in enumerate(contrasts):
         colour = VERDICT_COLOURS[contrast["verdict"]]
         axes.plot([contrast["low"], contrast["high"]], [row, row], color=colour, lw=3)
         axes.plot(contrast["difference"], row, "D", color=colour, ms=8, mec="white")
         text = f"{contrast['verdict']}  (p = {contrast['p_holm']:.2g})"
+        text += ", exploratory" if contrast["family"] == "exploratory" else ""
         axes.annotate(
             text, (contrast["difference"], row), (0, 9), textcoords="offset points",
             ha="center", color=colour, fontsize=9, bbox={"color": "white", "pad": 1},
         )  # fmt: skip
-    labels = [f"{contrast['arm']}\nminus {contrast['against']}" for contrast in contrasts]
+    labels = [
+        f"{contrast['arm']}\nminus {contrast['against']}"
+        + (f", {contrast['train_patients']} patients" if several else "")
+        for contrast in contrasts
+    ]
     axes.set_yticks(range(len(contrasts)), labels)
     axes.set_ylim(len(contrasts) - 0.5, -0.7)
-    axes.set_xlabel(f"difference in {NAMES[metric]} ({confidence:.0%} interval, p after Holm)")
+    axes.set_xlabel(
+        f"difference in {NAMES[metric]} ({confidence:.0%} interval, p after Holm;\n"
+        "grey: too small to matter)"
+    )
     axes.grid(axis="x", color="0.92")
     save(figure, path)
 
 
-def draw_confusion(outcomes: Outcomes, path: Path) -> None:
-    """Draw the share of each class's test images that went to each class, a panel an arm."""
-    names = outcomes.classes
-    columns = min(4, len(outcomes.arms))
-    rows = math.ceil(len(outcomes.arms) / columns)
-    cell = 0.55 * len(names) + 1.5
-    figure = blank(cell * columns + 0.8, (cell + 0.1) * rows)
-    panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
-    for panel in panels[len(outcomes.arms) :]:
-        panel.remove()
-    for panel, arm in zip(panels, outcomes.arms, strict=False):
-        counts = confusion(outcomes, arm)
-        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1e-12)
-        panel.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        for (i, k), share in np.ndenumerate(shares):
-            colour = "white" if share > 0.55 else "black"
-            panel.text(k, i, f"{share:.0%}", ha="center", va="center", color=colour, fontsize=9)
-        panel.set_title(arm, fontsize=10)
-        panel.set_xticks(range(len(names)), names, rotation=35, ha="right", fontsize=8)
-        panel.set_yticks(range(len(names)), names, fontsize=8)
-    figure.supxlabel("predicted", fontsize=9)
-    figure.supylabel("actual", fontsize=9)
-    save(figure, path)
-
-
-def draw_roc(outcomes: Outcomes, path: Path) -> None:
-    """Draw each arm's mean ROC curve: of the positive class, or of each class against the rest."""
-    positive = outcomes.positive
-    shown = range(len(outcomes.classes)) if positive is None else [positive]
-    figure = blank(3.6 * len(shown) + 2.2, 3.9)
-    panels = figure.subplots(1, len(shown), squeeze=False, sharey=True)[0]
-    for panel, k in zip(panels, shown, strict=True):
-        panel.plot([0, 1], [0, 1], color="0.8", lw=1)
-        for row, arm in enumerate(outcomes.arms):
-            colour = COLOURS[row % len(COLOURS)]
-            panel.plot(_GRID, roc(outcomes, arm, k), color=colour, lw=1.8, label=arm)
-        panel.set_title(outcomes.classes[k], fontsize=10)
-        panel.set_xlabel("false positive rate")
-        panel.set_aspect("equal")
-        panel.set_xlim(-0.01, 1.01)
-        panel.set_ylim(-0.01, 1.01)
-    panels[0].set_ylabel("true positive rate")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", fontsize=8)
-    save(figure, path)
-
-
-def confusion(outcomes: Outcomes, arm: str) -> NDArray[np.float64]:
-    """Test images of an arm by actual (rows) and predicted class, averaged over seeds, (K, K)."""
-    counts = np.zeros((len(outcomes.classes),) * 2)
-    for fold in outcomes.folds:
-        decided = fold.probabilities[arm].argmax(axis=2)
-        np.add.at(counts, (np.broadcast_to(fold.labels, decided.shape), decided), 1)
-    return counts / len(outcomes.seeds)
-
-
-def roc(outcomes: Outcomes, arm: str, k: int) -> NDArray[np.float64]:
-    """True positive rates of one class against the rest at 101 false positive rates.
-
-    Averaged vertically over folds and seeds, whose scores share no scale.
-
-    Source: Fawcett 2006, doi:10.1016/j.patrec.2005.10.010, algorithm 3.
-    """
-    curves = []
-    for fold in outcomes.folds:
-        actual = fold.labels == k
-        if actual.all() or not actual.any():
-            continue
-        for scores in fold.probabilities[arm][:, :, k]:
-            order = np.argsort(-scores, kind="stable")
-            ends = np.flatnonzero(np.diff(scores[order], append=-np.inf))
-            hits = np.append(0, np.cumsum(actual[order])[ends]) / actual.sum()
-            false = np.append(0, np.cumsum(~actual[order])[ends]) / (~actual).sum()
-            curves.append(np.interp(_GRID, false, hits))
-    return np.mean(curves, axis=0) if curves else np.full(len(_GRID), np.nan)
-
-
 def write_tables(
-    outcomes: Outcomes,
     arms: Mapping[str, Mapping[str, Any]],
     contrasts: Sequence[Mapping[str, Any]],
     directory: Path,
 ) -> None:
-    """Write the figures' numbers: arms.csv, contrasts.csv, confusion.csv and roc.csv."""
+    """Write the figures' numbers: arms.csv, contrasts.csv and reliability.csv."""
     rows = [
         {"arm": arm, "metric": metric, **figures}
         for arm, by_metric in arms.items()
         for metric, figures in by_metric.items()
         if metric in NAMES
     ]
-    _write(pd.DataFrame(rows), directory / "arms.csv")
-    columns = ["arm", "against", "metric", "difference", "low", "high", "p", "p_holm", "verdict"]
-    _write(pd.DataFrame(contrasts, columns=columns), directory / "contrasts.csv")
-    tables = [_confusion_table(outcomes, arm) for arm in outcomes.arms]
-    _write(pd.concat(tables), directory / "confusion.csv")
-    positive = outcomes.positive
-    shown = range(len(outcomes.classes)) if positive is None else [positive]
-    curves = [_roc_table(outcomes, arm, k) for arm in outcomes.arms for k in shown]
-    _write(pd.concat(curves), directory / "roc.csv")
+    write_table(pd.DataFrame(rows), directory / "arms.csv")
+    columns = ["arm", "against", "metric", "train_patients", "difference", "low", "high"]
+    columns += ["p", "p_holm", "family", "verdict"]
+    write_table(pd.DataFrame(contrasts, columns=columns), directory / "contrasts.csv")
+    bins = [{"arm": arm, **row} for arm in arms for row in arms[arm].get("reliability", [])]
+    if bins:
+        write_table(pd.DataFrame(bins), directory / "reliability.csv")
 
 
-def _confusion_table(outcomes: Outcomes, arm: str) -> pd.DataFrame:
-    counts = confusion(outcomes, arm)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1e-12)
-    names = np.array(outcomes.classes)
-    return pd.DataFrame(
-        {
-            "arm": arm,
-            "actual": np.repeat(names, len(names)),
-            "predicted": np.tile(names, len(names)),
-            "images": counts.ravel(),
-            "share": shares.ravel(),
-        }
-    )
-
-
-def _roc_table(outcomes: Outcomes, arm: str, k: int) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "arm": arm,
-            "class": outcomes.classes[k],
-            "false_positive_rate": _GRID,
-            "true_positive_rate": roc(outcomes, arm, k),
-        }
-    )
+def _gaps(values: Sequence[float | None]) -> list[float]:
+    return [math.nan if value is None else value for value in values]
 
 
 def _paired(
@@ -262,6 +261,7 @@ def _calm(axes: Axes) -> None:
         axes.spines[side].set_visible(False)
 
 
-def _write(table: pd.DataFrame, path: Path) -> None:
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a figure's numbers, the same bytes for the same numbers."""
     path.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(path, index=False, lineterminator="\n", float_format="%.6g")

@@ -10,6 +10,7 @@ from pipeline.report.plots import NAMES
 _CLAIMS = {
     "helps": "Training with {arm} rather than {against} improves the classifier",
     "harms": "Training with {arm} rather than {against} makes the classifier worse",
+    "equivalent": "Training with {arm} rather than {against} makes no difference that matters",
     "no evidence": "This run does not show that training with {arm} rather than {against} changes "
     "the classifier",
 }
@@ -17,20 +18,56 @@ _IN_PERCENT = frozenset({"accuracy", "balanced_accuracy", "sensitivity", "specif
 
 
 def sentence(contrast: Mapping[str, Any], confidence: float) -> str:
-    """One contrast in one sentence.
+    """One contrast in words: the claim with its figures, and what it leaves open.
 
     Args:
         contrast: One of the `contrasts` of comparison.json.
         confidence: Of its interval.
     """
-    metric = contrast["metric"]
-    claim = _CLAIMS[contrast["verdict"]].format(arm=contrast["arm"], against=contrast["against"])
-    unit = " percentage points" if metric in _IN_PERCENT else ""
+    metric, verdict = contrast["metric"], contrast["verdict"]
+    claim = _CLAIMS[verdict].format(arm=contrast["arm"], against=contrast["against"])
+    size = contrast["train_patients"]
+    if size != "all":
+        claim = f"With {trained_on(size)}: {claim[0].lower()}{claim[1:]}"
     low, high = (signed(metric, contrast[bound]) for bound in ("low", "high"))
-    return (
-        f"{claim}: {NAMES[metric]} {signed(metric, contrast['difference'])}{unit} "
+    said = (
+        f"{claim}: {NAMES[metric]} {signed(metric, contrast['difference'])}{_unit(metric)} "
         f"({confidence:.0%} interval {low} to {high})."
     )
+    if verdict == "equivalent":
+        margin = signed(metric, contrast["equivalence"]["margin"]).lstrip("+")
+        said += f" Differences up to {margin}{_unit(metric)} were set beforehand as too small to "
+        said += "matter."
+    if verdict == "no evidence":
+        said += _could_have_shown(contrast)
+    if contrast["test"] == "clustered_bootstrap":
+        said += " It holds for the patients that were trained on; no others were drawn."
+    if contrast["family"] == "exploratory":
+        said += " This comparison is exploratory: it suggests what to test and settles nothing."
+    return said
+
+
+def trained_on(size: str) -> str:
+    """What training was limited to, from the entry of `split.train_patients`."""
+    share = f"{float(size):.0%} of the training patients"
+    return share if float(size) < 1 else f"{size} training patients"
+
+
+def _could_have_shown(contrast: Mapping[str, Any]) -> str:
+    """What a run of this size can find, so that silence is not taken for absence."""
+    metric, power = contrast["metric"], contrast["power"]
+    smallest = signed(metric, power["smallest"]).lstrip("+")
+    chance = f"{power['power']:.0%} of such runs"
+    if power["smallest"] >= 1:
+        return f" With so few patients and training runs no difference would be found in {chance}."
+    return (
+        f" A true difference of {smallest}{_unit(metric)} would be found in {chance}; smaller ones "
+        "are easily missed with these patients."
+    )
+
+
+def _unit(metric: str) -> str:
+    return " percentage points" if metric in _IN_PERCENT else ""
 
 
 def signed(metric: str, value: float) -> str:

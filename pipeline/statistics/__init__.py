@@ -7,32 +7,42 @@ depends on luck in training, and are averaged within a fold before anything is t
 To add a test: a file here that returns a `Paired`, with a closed-form or reference test.
 """
 
-from pipeline.statistics.bootstrap import (
-    bootstrap_p,
-    group_weights,
-    percentile_interval,
-    seed_weights,
-)
+from pipeline.statistics.bootstrap import group_weights, percentile_interval
+from pipeline.statistics.clustered import clustered_bootstrap
 from pipeline.statistics.corrected_t import corrected_t
 from pipeline.statistics.corrections import holm
 from pipeline.statistics.delong import delong
+from pipeline.statistics.effect_size import EffectSize, effect_size
+from pipeline.statistics.equivalence import Equivalence, equivalence
+from pipeline.statistics.jackknife import jackknife_moves, leave_one_out
 from pipeline.statistics.mcnemar import mcnemar, mcnemar_clustered
+from pipeline.statistics.mrmc import mrmc, training_overlap
 from pipeline.statistics.paired import Paired
+from pipeline.statistics.power import power, smallest_difference
 from pipeline.statistics.weighted import Weighted, weighted_metrics
 from pipeline.statistics.wilson import wilson
 
 __all__ = [
+    "EffectSize",
+    "Equivalence",
     "Paired",
     "Weighted",
-    "bootstrap_p",
+    "clustered_bootstrap",
     "corrected_t",
     "delong",
+    "effect_size",
+    "equivalence",
     "group_weights",
     "holm",
+    "jackknife_moves",
+    "leave_one_out",
     "mcnemar",
     "mcnemar_clustered",
+    "mrmc",
     "percentile_interval",
-    "seed_weights",
+    "power",
+    "smallest_difference",
+    "training_overlap",
     "weighted_metrics",
     "wilson",
 ]

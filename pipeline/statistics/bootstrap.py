@@ -2,11 +2,10 @@
 
 A resampled test set is a row of weights: how often each patient was drawn. Every metric can be
 computed under weights (see `weighted`), and all arms are measured under the same rows, which is
-what makes the bootstrap paired. Training luck is resampled as well, by weights over seeds: patients
-and seeds are crossed, and both are drawn (the pigeonhole bootstrap).
+what makes the bootstrap paired. Only patients are resampled; luck in training, of which there are
+too few draws to resample, is added by `clustered_bootstrap`.
 
-Source: clusters: Field and Welsh 2007, doi:10.1111/j.1467-9868.2007.00593.x; crossed factors:
-Owen 2007, doi:10.1214/07-AOAS122.
+Source: Field and Welsh 2007, doi:10.1111/j.1467-9868.2007.00593.x.
 """
 
 from __future__ import annotations
@@ -39,22 +38,6 @@ def group_weights(strata: ArrayLike, draws: int, *, rng: Generator) -> NDArray[n
     return weights
 
 
-def seed_weights(folds: int, seeds: int, draws: int, *, rng: Generator) -> NDArray[np.float64]:
-    """Draw the trained models of each fold with replacement.
-
-    Args:
-        folds: Folds times repeats, J; each fold's models are drawn by themselves.
-        seeds: Models of a fold, S.
-        draws: B.
-        rng: Draws them.
-
-    Returns:
-        (B, J, S) weights that sum to 1 over seeds.
-    """
-    counts = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=(draws, folds))
-    return np.asarray(counts / seeds, np.float64)
-
-
 def percentile_interval(replicates: ArrayLike, confidence: float) -> tuple[float, float]:
     """The middle share of the replicates; undefined ones (NaN) are left out.
 
@@ -69,20 +52,3 @@ def percentile_interval(replicates: ArrayLike, confidence: float) -> tuple[float
     tail = (1 - confidence) / 2
     low, high = np.quantile(values, [tail, 1 - tail])
     return float(low), float(high)
-
-
-def bootstrap_p(replicates: ArrayLike) -> float:
-    """Two-sided p-value of a zero difference, by inverting the percentile interval.
-
-    Args:
-        replicates: (B,) a difference on each resampled test set.
-
-    Returns:
-        Twice the smaller share of replicates on either side of zero, zero counting to both, and
-        one added to count and total so that it is never 0 (Davison and Hinkley 1997, section 4.2).
-    """
-    values = np.asarray(replicates, np.float64)
-    values = values[~np.isnan(values)]
-    # Rounding must not decide on which side of zero an exact tie falls.
-    below, above = int((values <= 1e-12).sum()), int((values >= -1e-12).sum())
-    return min(1.0, 2 * (1 + min(below, above)) / (1 + len(values)))

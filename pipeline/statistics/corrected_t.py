@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import t as student
 
 from pipeline.statistics.paired import Paired
 
@@ -38,11 +37,5 @@ def corrected_t(
     count = len(values)
     if count < 2:
         raise ValueError(f"the corrected t-test needs at least two folds, got {count}")
-    mean = float(values.mean())
     error = math.sqrt((1 / count + test_train_ratio) * float(values.var(ddof=1)))
-    # Equal differences leave a rounding error as their variance.
-    if error <= 1e-12:
-        return Paired(NAME, mean, mean, mean, 1.0 if abs(mean) <= 1e-12 else 0.0)
-    half = float(student.isf((1 - confidence) / 2, count - 1)) * error
-    p = 2 * float(student.sf(abs(mean) / error, count - 1))
-    return Paired(NAME, mean, mean - half, mean + half, p)
+    return Paired.from_error(NAME, float(values.mean()), error, count - 1, confidence)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm, rankdata
+from scipy.stats import rankdata
 
 from pipeline.statistics.paired import Paired
 
@@ -43,13 +43,8 @@ def delong(
     centred = first - second - difference
     index = np.arange(len(truth)) if groups is None else np.asarray(groups, np.int64)
     error = math.sqrt(max(_variance(truth, centred, index), 0.0))
-    z = float(norm.isf((1 - confidence) / 2))
-    if error <= 1e-12:
-        p = 1.0 if abs(difference) <= 1e-12 else 0.0
-    else:
-        p = 2 * float(norm.sf(abs(difference) / error))
     name = "delong" if groups is None else "delong_clustered"
-    return Paired(name, difference, difference - z * error, difference + z * error, p)
+    return Paired.from_error(name, difference, error, math.inf, confidence)
 
 
 def structural_components(

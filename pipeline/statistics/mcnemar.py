@@ -41,7 +41,7 @@ def mcnemar(
     half = float(norm.isf((1 - confidence) / 2)) * spread
     name = "mcnemar_mid_p" if mid_p else "mcnemar_exact"
     low, high = max(-1.0, centre - half), min(1.0, centre + half)
-    return Paired(name, (b - c) / total, low, high, min(1.0, p))
+    return Paired(name, (b - c) / total, low, high, min(1.0, p), spread)
 
 
 def mcnemar_clustered(
@@ -72,7 +72,8 @@ def mcnemar_clustered(
     residual = float(((gains - difference * sizes) ** 2).sum())
     error = math.sqrt(residual * present / max(present - 1, 1)) / float(sizes.sum())
     half = float(norm.isf((1 - confidence) / 2)) * error
-    return Paired("mcnemar_clustered", difference, difference - half, difference + half, p)
+    low, high = difference - half, difference + half
+    return Paired("mcnemar_clustered", difference, low, high, p, error)
 
 
 def _booleans(

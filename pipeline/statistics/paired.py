@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Self
+
+from scipy.stats import t as student
+
+# Differences that are equal in exact arithmetic leave an error of this size by rounding.
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -15,6 +22,9 @@ class Paired:
         low: Lower bound of the two-sided interval for the difference.
         high: Upper bound.
         p: Two-sided p-value of no difference, uncorrected.
+        error: Standard error of the difference.
+        df: Degrees of freedom behind the error; infinite where the normal or the bootstrap's
+            distribution is taken.
     """
 
     test: str
@@ -22,3 +32,17 @@ class Paired:
     low: float
     high: float
     p: float
+    error: float
+    df: float = math.inf
+
+    @classmethod
+    def from_error(
+        cls, test: str, difference: float, error: float, df: float, confidence: float
+    ) -> Self:
+        """The t-test (normal where `df` is infinite) of a difference with a standard error."""
+        if error <= ROUNDING:
+            p = 1.0 if abs(difference) <= ROUNDING else 0.0
+            return cls(test, difference, difference, difference, p, 0.0, df)
+        half = float(student.isf((1 - confidence) / 2, df)) * error
+        p = 2 * float(student.sf(abs(difference) / error, df))
+        return cls(test, difference, difference - half, difference + half, p, error, df)

@@ -50,7 +50,9 @@ def weighted_metrics(
     scores = np.asarray(probabilities, np.float64)
     mass = np.asarray(weights, np.float64)
     decided = scores.argmax(axis=1)
-    each = tuple(_against_rest(truth, scores, decided, mass, k) for k in range(scores.shape[1]))
+    each = tuple(_against_rest(truth, decided, mass, k) for k in range(scores.shape[1]))
+    for figures, area in zip(each, _areas(truth, scores, mass), strict=True):
+        figures["auc"] = area
     if len(each) == 2:
         if positive is None:
             raise ValueError("two classes need to know which is positive")
@@ -83,15 +85,16 @@ def weighted_auc(
     starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
     mass = weights[:, order]
     kind = positive[order]
-    above = np.add.reduceat(mass * kind, starts, axis=1)
-    below = np.add.reduceat(mass * ~kind, starts, axis=1)
+    above, below = mass * kind, mass * ~kind
+    if len(starts) < len(order):
+        above = np.add.reduceat(above, starts, axis=1)
+        below = np.add.reduceat(below, starts, axis=1)
     won = (above * (np.cumsum(below, axis=1) - below / 2)).sum(axis=1)
     return _ratio(won, above.sum(axis=1) * below.sum(axis=1))
 
 
 def _against_rest(
     truth: NDArray[np.int64],
-    scores: NDArray[np.float64],
     decided: NDArray[np.int64],
     mass: NDArray[np.float64],
     k: int,
@@ -102,9 +105,17 @@ def _against_rest(
     return {
         "sensitivity": _share(mass, chosen, actual),
         "specificity": _share(mass, ~chosen, ~actual),
-        "auc": weighted_auc(actual, scores[:, k], mass),
         "f1": f1,
     }
+
+
+def _areas(
+    truth: NDArray[np.int64], scores: NDArray[np.float64], mass: NDArray[np.float64]
+) -> list[NDArray[np.float64]]:
+    """The area of each class against the rest; of two that sum to one it is the same."""
+    if scores.shape[1] == 2 and np.allclose(scores.sum(axis=1), 1, rtol=0, atol=1e-9):
+        return [weighted_auc(truth == 1, scores[:, 1], mass)] * 2
+    return [weighted_auc(truth == k, scores[:, k], mass) for k in range(scores.shape[1])]
 
 
 def _calibration_error(

@@ -18,7 +18,7 @@ from pipeline.report import wording
 
 SHOWN = ("auc", "sensitivity", "specificity", "accuracy")
 WITH_INTERVAL = 2
-COLOURS = {"helps": "green", "harms": "red", "no evidence": "yellow"}
+COLOURS = {"helps": "green", "harms": "red", "equivalent": "blue", "no evidence": "yellow"}
 
 
 def run(root: Path, console: Console | None = None) -> None:

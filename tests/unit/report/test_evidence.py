@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.report import evidence
-from pipeline.report.evidence import Contrast
+from pipeline.report import evidence, measures
+from pipeline.report.evidence import Contrast, Design
+from pipeline.report.measures import Sample
 from pipeline.report.outcomes import Fold, Outcomes
 from pipeline.seeding import numpy_rng
 from pipeline.statistics import Paired, wilson
@@ -38,12 +39,16 @@ def simulated(skills, *, seed=0, groups=60, images=2, seeds=2, folds=3) -> Outco
 def contrast(outcomes, test, metric="balanced_accuracy", draws=200) -> Contrast:
     """The second arm against the first."""
     first, second = outcomes.arms
-    resampled = evidence.resample(outcomes, draws, rng=numpy_rng(1, "draws"))
     (found,) = evidence.contrast_all(
-        [(second, first)], outcomes, evidence.measure(outcomes), resampled,
-        metric=metric, test=test, confidence=0.95,
+        [(second, first)], outcomes, measured(outcomes, draws),
+        Design.of(outcomes, "all", 0.95), metric=metric, test=test,
     )  # fmt: skip
     return found
+
+
+def measured(outcomes, draws=200) -> dict[str, measures.Measured]:
+    """Every arm on the same draws."""
+    return measures.measure(outcomes, draws, rng=numpy_rng(1, "draws"))
 
 
 def test_level_under_no_difference() -> None:
@@ -75,7 +80,7 @@ def test_patients_are_resampled_and_not_images() -> None:
 
 
 def test_training_luck_widens_the_interval() -> None:
-    """Where seeds disagree, the interval is wider than that of their mean alone."""
+    """Where seeds disagree, the error is larger than that of one seed's patients alone."""
     outcomes = simulated({"a": 0.5, "b": 0.5}, seeds=3)
     lucky = []
     for fold in outcomes.folds:
@@ -83,17 +88,19 @@ def test_training_luck_widens_the_interval() -> None:
         scores["b"][0] = np.eye(2)[fold.labels]
         lucky.append(Fold(**{**vars(fold), "probabilities": scores}))
     outcomes = Outcomes(**{**vars(outcomes), "folds": tuple(lucky)})
-    drawn = evidence.resample(outcomes, 500, rng=numpy_rng(2, "draws"))
-    fixed = evidence.resample(
-        Outcomes(**{**vars(outcomes), "seeds": (0,)}), 500, rng=numpy_rng(2, "draws")
-    )
-    assert fixed["b"].overall["accuracy"].std() == 0
-    assert drawn["b"].overall["accuracy"].std() > 0.05
+    sample = measured(outcomes)["b"].overall["accuracy"]
+    design = Design.of(outcomes, "all", 0.95)
+    whole = evidence.paired_test(sample, "clustered_bootstrap", design)
+    perfect = Sample(sample.values[:, :1], sample.moves[:, :1], np.ones((200, 3)))
+    assert evidence.paired_test(perfect, "clustered_bootstrap", design).error == 0
+    assert whole.error > 0.05
 
 
 def test_perfect_arm_keeps_an_honest_interval() -> None:
     """Where no patient is ever wrong, the interval is Wilson's for the patients there are."""
-    interval = evidence.summarise("accuracy", np.ones((3, 2)), np.ones(200), 12, 0.95)
+    perfect = Sample(np.ones((3, 2)), np.zeros((3, 2, 5)), np.ones((200, 3)))
+    design = Design("corrected_t", 0.5, 0.5, 0.95)
+    interval = evidence.interval("accuracy", perfect, 12, design)
     assert (interval.low, interval.high) == pytest.approx(wilson(12, 12))
     assert interval.low < 0.8
 
@@ -101,17 +108,63 @@ def test_perfect_arm_keeps_an_honest_interval() -> None:
 def test_calibration_error_lies_inside_its_interval() -> None:
     """Resampling biases the calibration error upwards; the interval is around the estimate."""
     outcomes = simulated({"a": 1.0}, groups=40)
-    measured = evidence.measure(outcomes)["a"].overall["ece"]
-    drawn = evidence.resample(outcomes, 300, rng=numpy_rng(4, "draws"))["a"].overall["ece"]
-    assert drawn.mean() > evidence.average(measured)
-    interval = evidence.summarise("ece", measured, drawn, 20, 0.95)
+    sample = measured(outcomes, 300)["a"].overall["ece"]
+    assert sample.drawn.mean() > sample.mean
+    interval = evidence.interval("ece", sample, 20, Design.of(outcomes, "all", 0.95))
     assert 0 <= interval.low < interval.mean < interval.high
 
 
 def test_folds_without_a_class_are_left_out() -> None:
     """A fold that leaves a metric undefined does not make the mean undefined."""
-    assert evidence.average(np.array([[0.5, 0.7], [np.nan, np.nan]])) == pytest.approx(0.6)
-    assert np.isnan(evidence.average(np.full((2, 2), np.nan)))
+    values = np.array([[0.5, 0.7], [np.nan, np.nan]])
+    gap = Sample(values, np.zeros((2, 2, 3)), np.array([[0.6, np.nan]] * 4))
+    assert gap.mean == pytest.approx(0.6)
+    assert gap.drawn.tolist() == [0.6] * 4
+    nothing = Sample(np.full((2, 2), np.nan), np.zeros((2, 2, 3)), np.full((4, 2), np.nan))
+    assert np.isnan(nothing.mean)
+    assert np.isnan(evidence.interval("auc", nothing, 9, Design("mrmc", 1, 0, 0.95)).low)
+
+
+def test_which_test_decides_follows_from_the_design() -> None:
+    """Folds of all patients, draws of some, one test set, and draws that are none."""
+    folds = simulated({"a": 0.5, "b": 0.5})
+    single = simulated({"a": 0.5, "b": 0.5}, folds=1)
+    assert Design.of(folds, "all", 0.95).deciding == "corrected_t"
+    assert Design.of(folds, "25", 0.95).deciding == "mrmc"
+    assert Design.of(single, "all", 0.95).deciding == "clustered_bootstrap"
+    assert Design.of(single, "25", 0.95).deciding == "clustered_bootstrap"
+    limited = tuple(
+        Fold(**{**vars(single.folds[0]), "repeat": r, "training": frozenset(names)})
+        for r, names in enumerate(("ab", "bc"))
+    )
+    redrawn = Outcomes(**{**vars(single), "folds": limited})
+    assert Design.of(redrawn, "all", 0.95).deciding == "mrmc"
+    assert Design.of(redrawn, "all", 0.95).overlap == 0.5
+    twice = Outcomes(**{**vars(single), "folds": (limited[0],) * 2})
+    assert Design.of(twice, "25", 0.95).deciding == "clustered_bootstrap"
+
+
+def test_families_are_corrected_apart_and_over_sizes() -> None:
+    """Holm by hand: two headline questions over two sizes, and one exploratory."""
+
+    def one(arm: str, size: str, p: float) -> Contrast:
+        return Contrast(arm, "base", "auc", Paired("t", 0.1, 0, 0, p, 0.1), size)
+
+    given = [one("a", "25", 0.02), one("b", "25", 0.03), one("a", "60", 0.04)]
+    apart = evidence.corrected(given, ["a"], "base")
+    assert [found.family for found in apart] == ["headline", "exploratory", "headline"]
+    assert [found.p_holm for found in apart] == pytest.approx([0.04, 0.03, 0.04])
+    assert [found.questions for found in apart] == [2, 1, 2]
+    together = evidence.corrected(given)
+    assert {found.family for found in together} == {"headline"}
+    assert [found.p_holm for found in together] == pytest.approx([0.06, 0.06, 0.06])
+
+
+def test_the_other_arm_of_a_baseline_contrast_names_the_family() -> None:
+    """The baseline against the untreated images belongs to the untreated arm's family."""
+    turned = Contrast("base", "real", "auc", Paired("t", 0.1, 0, 0, 0.01, 0.1))
+    (found,) = evidence.corrected([turned], ["real"], "base")
+    assert found.family == "headline"
 
 
 @pytest.mark.parametrize(
@@ -122,21 +175,36 @@ def test_folds_without_a_class_are_left_out() -> None:
         ("ece", 0.1, 0.01, "harms"),
         ("ece", -0.1, 0.01, "helps"),
         ("auc", 0.1, 0.05, "no evidence"),
-        ("auc", 0.0, 0.0, "no evidence"),
+        ("auc", 0.001, 0.05, "equivalent"),
+        ("auc", 0.0, 0.0, "equivalent"),
+        ("auc", 0.001, 0.01, "helps"),
+        ("auc", 0.019, 0.3, "no evidence"),
     ],
 )
 def test_verdicts(metric: str, difference: float, p_holm: float, verdict: str) -> None:
-    """The verdict follows the corrected p and the sign; a lower calibration error is better."""
-    found = Contrast("a", "b", metric, Paired("t", difference, 0, 0, 0.0), p_holm)
-    assert found.verdict(0.95) == verdict
+    """The verdict follows the corrected p and the sign; a lower calibration error is better.
+
+    Without significance, a difference of an error of 0.01 that is shown to lie within 0.02 is
+    equivalent: up to 0.02 - 1.64 * 0.01 = 0.0036.
+    """
+    found = Contrast("a", "b", metric, Paired("t", difference, 0, 0, 0.0, 0.01), p_holm=p_holm)
+    assert found.verdict(0.02, 0.95) == verdict
+
+
+def test_smallest_difference_passes_the_correction() -> None:
+    """With four questions a difference has to be found at a quarter of alpha."""
+    alone = Contrast("a", "b", "auc", Paired("t", 0.0, 0, 0, 1.0, 0.01))
+    among = Contrast("a", "b", "auc", Paired("t", 0.0, 0, 0, 1.0, 0.01), questions=4)
+    assert alone.smallest(0.8, 0.95) == pytest.approx(0.01 * (1.959964 + 0.841621), rel=1e-3)
+    assert among.smallest(0.8, 0.95) == pytest.approx(0.01 * (2.497705 + 0.841621), rel=1e-3)
 
 
 def test_delong_needs_one_fold() -> None:
     """Scores of several folds share no scale, so DeLong is not offered across them."""
     outcomes = simulated({"a": 0.5, "b": 0.5})
-    given = evidence.measure(outcomes), evidence.resample(outcomes, 10, rng=numpy_rng(3, "draws"))
     found = evidence.contrast_all(
-        [("b", "a")], outcomes, *given, metric="auc", test="delong", confidence=0.95
-    )
+        [("b", "a")], outcomes, measured(outcomes), Design.of(outcomes, "all", 0.95),
+        metric="auc", test="delong",
+    )  # fmt: skip
     assert found == []
     assert contrast(simulated({"a": 0.2, "b": 3.0}, folds=1), "delong", "auc").result.p < 0.05

@@ -7,24 +7,59 @@ import pytest
 from pipeline.report import wording
 
 
+def contrast(verdict: str = "helps", **changes: object) -> dict[str, object]:
+    """A contrast of comparison.json."""
+    return {
+        "arm": "b", "against": "a", "metric": "balanced_accuracy", "train_patients": "all",
+        "difference": -0.0312, "low": -0.05, "high": 0.01, "verdict": verdict,
+        "family": "headline", "test": "corrected_t", "equivalence": {"margin": 0.02},
+        "power": {"power": 0.8, "smallest": 0.041},
+    } | changes  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("verdict", "words"),
     [
         ("helps", "improves the classifier"),
         ("harms", "makes the classifier worse"),
+        ("equivalent", "makes no difference that matters"),
         ("no evidence", "does not show"),
     ],
 )
 def test_sentence_says_verdict_size_and_interval(verdict: str, words: str) -> None:
     """Each verdict has its words, the difference in percentage points and the interval."""
-    contrast = {
-        "arm": "b", "against": "a", "metric": "balanced_accuracy", "difference": -0.0312,
-        "low": -0.05, "high": 0.01, "verdict": verdict,
-    }  # fmt: skip
-    said = wording.sentence(contrast, 0.95)
+    said = wording.sentence(contrast(verdict), 0.95)
     assert words in said
     assert "−3.1 percentage points (95% interval −5.0 to +1.0)" in said
     assert "b rather than a" in said
+
+
+def test_no_evidence_says_what_could_have_been_found() -> None:
+    """The smallest difference and its chance, or that none could; the others say no such thing."""
+    said = wording.sentence(contrast("no evidence"), 0.95)
+    assert "A true difference of 4.1 percentage points would be found in 80% of such runs" in said
+    hopeless = contrast("no evidence", power={"power": 0.8, "smallest": 1.7})
+    assert "no difference would be found in 80%" in wording.sentence(hopeless, 0.95)
+    assert "would be found" not in wording.sentence(contrast("helps"), 0.95)
+
+
+def test_equivalent_says_what_was_too_small_to_matter() -> None:
+    """The margin is told in the metric's unit."""
+    said = wording.sentence(contrast("equivalent"), 0.95)
+    assert "Differences up to 2.0 percentage points were set beforehand" in said
+
+
+def test_size_family_and_single_draw_are_said() -> None:
+    """A limited size leads, and what limits the claim follows."""
+    said = wording.sentence(contrast(train_patients="25", family="exploratory"), 0.95)
+    assert said.startswith("With 25 training patients: training with b")
+    assert said.endswith("it suggests what to test and settles nothing.")
+    assert "With 50% of the training patients" in wording.sentence(
+        contrast(train_patients="0.5"), 0.95
+    )
+    single = wording.sentence(contrast(test="clustered_bootstrap"), 0.95)
+    assert "patients that were trained on" in single
+    assert "patients that were trained on" not in wording.sentence(contrast(), 0.95)
 
 
 def test_areas_are_no_percentages() -> None:

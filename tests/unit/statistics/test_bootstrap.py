@@ -7,10 +7,8 @@ import pytest
 
 from pipeline.seeding import numpy_rng
 from pipeline.statistics import (
-    bootstrap_p,
     group_weights,
     percentile_interval,
-    seed_weights,
     weighted_metrics,
 )
 
@@ -29,14 +27,6 @@ def test_same_seed_same_weights() -> None:
     first = group_weights([0] * 9, 5, rng=numpy_rng(5, "weights"))
     second = group_weights([0] * 9, 5, rng=numpy_rng(5, "weights"))
     assert np.array_equal(first, second)
-
-
-def test_seeds_are_drawn_within_each_fold() -> None:
-    """Seed weights sum to one, differ between folds, and one seed always counts whole."""
-    weights = seed_weights(4, 3, 200, rng=numpy_rng(6, "seeds"))
-    assert weights.sum(axis=2) == pytest.approx(np.ones((200, 4)))
-    assert not np.array_equal(weights[:, 0], weights[:, 1])
-    assert (seed_weights(2, 1, 10, rng=numpy_rng(6, "seeds")) == 1).all()
 
 
 def test_standard_error_of_a_proportion() -> None:
@@ -60,11 +50,8 @@ def test_standard_error_of_a_proportion() -> None:
         assert figures.overall["accuracy"].std() == pytest.approx(expected, rel=0.03)
 
 
-def test_interval_and_p_by_hand() -> None:
-    """Percentiles of 0..100, and p as twice the smaller side, never zero."""
+def test_interval_by_hand() -> None:
+    """Percentiles of 0..100, without what is undefined."""
     values = np.append(np.arange(101.0), np.nan)
     assert percentile_interval(values, 0.9) == pytest.approx((5, 95))
-    assert bootstrap_p(np.ones(99)) == pytest.approx(2 / 100)
-    assert bootstrap_p(np.array([-1.0, 1.0, 1.0, 1.0])) == pytest.approx(2 * 2 / 5)
-    assert bootstrap_p(np.zeros(10)) == 1.0
     assert np.isnan(percentile_interval([np.nan], 0.9)).all()

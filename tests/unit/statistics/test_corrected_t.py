@@ -18,6 +18,7 @@ def test_closed_form_with_two_degrees_of_freedom() -> None:
     error = 0.01 * math.sqrt(1 / 3 + 1 / 2)
     t = 0.02 / error
     assert result.difference == pytest.approx(0.02)
+    assert (result.error, result.df) == pytest.approx((error, 2))
     assert result.p == pytest.approx(1 - t / math.sqrt(t**2 + 2))
     # The 97.5% quantile of Student's t with 2 degrees of freedom is 2q sqrt(2 / (1 - 4q^2)).
     quantile = 2 * 0.475 * math.sqrt(2 / (1 - 4 * 0.475**2))

@@ -39,7 +39,7 @@ def compared(root: Path, params=None) -> dict:
     params = params or parameters()
     outcomes = read(list(EQUAL), images, splits, root / "predictions")["all"]
     alone = covariates.predict(params.compare.covariates, images, splits, outcomes)
-    return compare.compare(params, outcomes, alone)
+    return compare.compare(params, {"all": outcomes}, {"all": alone})
 
 
 def test_schema_units_and_verdicts(folded):
@@ -93,7 +93,7 @@ def test_the_primary_contrast_is_the_corrected_t_of_the_folds(folded):
 
 def test_one_test_set_is_judged_by_the_bootstrap(tmp_path):
     """With one fold the bootstrap decides; DeLong and McNemar support, clustered by patient."""
-    make_run(tmp_path, BETTER, patients=90, folds=1)
+    make_run(tmp_path, BETTER, patients=90, folds=1, seeds=4)
     found = compared(tmp_path, parameters(scheme="holdout"))
     assert {row["test"] for row in found["contrasts"]} == {"clustered_bootstrap"}
     assert {row["verdict"] for row in found["contrasts"]} == {"helps"}
@@ -130,7 +130,7 @@ def test_same_bytes_again(folded, tmp_path_factory):
         for path in (folded / name).rglob("*")
         if path.is_file()
     )
-    assert len(written) == 2 + 4 + 4
+    assert len(written) == 2 + 5 + 5
     for path in written:
         assert (folded / path).read_bytes() == (other / path).read_bytes(), path
 

@@ -1,0 +1,187 @@
+"""What the aligned predictions measure, and how far each figure depends on who was tested.
+
+What a figure is: each trained classifier (fold and seed) is measured by itself on its test images;
+seeds are averaged within a fold, folds among themselves. It is what one training run can be
+expected to give. Beside every figure stand the same on resampled patients and its moves as each
+group is left out, measured in one go, so that every test has what it needs. All three are linear:
+a difference of arms is the difference of their samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from pipeline import statistics
+from pipeline.report.outcomes import Fold, Outcomes
+
+Values = NDArray[np.float64]
+# Image weights held at once: 2 million of 8 bytes.
+_CHUNK = 2_000_000
+# Groups left out one at a time; more are left out in blocks of one size.
+_MOST_BLOCKS = 500
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One figure of one arm, or the difference of two arms in it.
+
+    Args:
+        values: (J, S) over folds and seeds; NaN where a fold leaves it undefined.
+        moves: (J, S, G) how far each moves as each group (or block of groups) is left out.
+        replicates: (B, J) means over seeds on each resampled set of patients.
+    """
+
+    values: Values
+    moves: Values
+    replicates: Values
+
+    def __sub__(self, other: Self) -> Self:
+        """The difference of two arms that were measured together."""
+        return replace(
+            self,
+            values=self.values - other.values,
+            moves=self.moves - other.moves,
+            replicates=self.replicates - other.replicates,
+        )
+
+    def defined(self) -> Self:
+        """Without the folds that leave the figure undefined."""
+        there = ~np.isnan(self.values).any(axis=1)
+        return replace(
+            self,
+            values=self.values[there],
+            moves=self.moves[there],
+            replicates=self.replicates[:, there],
+        )
+
+    @property
+    def mean(self) -> float:
+        """Mean over folds of the mean over seeds; folds that leave it undefined are out."""
+        found = self.defined().values
+        return float(found.mean()) if len(found) else float("nan")
+
+    @property
+    def drawn(self) -> Values:
+        """(B,) the mean on each resampled set of patients."""
+        return mean_of_defined(self.replicates)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Figures of one arm.
+
+    Args:
+        overall: Metric -> sample.
+        per_class: Class -> metric -> sample.
+    """
+
+    overall: dict[str, Sample] = field(default_factory=dict)
+    per_class: dict[str, dict[str, Sample]] = field(default_factory=dict)
+
+
+def measure(outcomes: Outcomes, draws: int, *, rng: Generator) -> dict[str, Measured]:
+    """Measure every arm on the same test patients, whole, resampled and without each group.
+
+    Args:
+        outcomes: The predictions.
+        draws: Resampled sets of patients, B.
+        rng: Draws them.
+    """
+    resampled = statistics.group_weights(outcomes.strata, draws, rng=rng)
+    blocks = _blocks(outcomes.strata)
+    weights = [_weights(fold, blocks, resampled) for fold in outcomes.folds]
+    return {arm: _measure_arm(outcomes, arm, weights, blocks) for arm in outcomes.arms}
+
+
+def mean_of_defined(values: Values) -> Values:
+    """The mean over the last axis of what is defined, NaN where nothing is."""
+    there = ~np.isnan(values)
+    total, count = np.where(there, values, 0.0).sum(axis=-1), there.sum(axis=-1)
+    result: Values = np.full(total.shape, np.nan)
+    np.divide(total, count, out=result, where=count > 0)
+    return result
+
+
+@dataclass(frozen=True)
+class _Weights:
+    """Weights of a fold's images: all once, without each of its blocks, resampled."""
+
+    left_out: NDArray[np.int64]
+    rows: Values
+
+
+def _blocks(strata: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(G,) the block of each group: its own, or one of many that hold all strata alike.
+
+    Source: the delete-a-group jackknife; Kott 2001, Journal of Official Statistics 17:521-526.
+    """
+    place: NDArray[np.int64] = np.empty(len(strata), np.int64)
+    place[np.argsort(strata, kind="stable")] = np.arange(len(strata)) % _MOST_BLOCKS
+    return place
+
+
+def _weights(fold: Fold, blocks: NDArray[np.int64], resampled: Values) -> _Weights:
+    present, without = statistics.leave_one_out(blocks[fold.groups])
+    whole = np.ones((1, len(fold.labels)))
+    return _Weights(present, np.concatenate([whole, without, resampled[:, fold.groups]]))
+
+
+def _measure_arm(
+    outcomes: Outcomes,
+    arm: str,
+    weights: Sequence[_Weights],
+    blocks: NDArray[np.int64],
+) -> Measured:
+    shape = len(outcomes.folds), len(outcomes.seeds)
+    samples: dict[tuple[str, str], Sample] = {}
+    for j, (fold, given) in enumerate(zip(outcomes.folds, weights, strict=True)):
+        count = len(given.left_out)
+        for s, scores in enumerate(fold.probabilities[arm]):
+            for key, found in _figures(outcomes, fold, scores, given.rows).items():
+                if key not in samples:
+                    samples[key] = _empty(shape, int(blocks.max()) + 1, len(found) - count - 1)
+                sample = samples[key]
+                sample.values[j, s] = found[0]
+                without = found[1 : count + 1]
+                sample.moves[j, s, given.left_out] = statistics.jackknife_moves(without)
+                sample.replicates[:, j] += found[count + 1 :] / shape[1]
+    return Measured(
+        {metric: sample for (name, metric), sample in samples.items() if not name},
+        {
+            name: {metric: found for (of, metric), found in samples.items() if of == name}
+            for name in outcomes.classes
+        },
+    )
+
+
+def _empty(shape: tuple[int, int], blocks: int, draws: int) -> Sample:
+    return Sample(np.full(shape, np.nan), np.zeros((*shape, blocks)), np.zeros((draws, shape[0])))
+
+
+def _figures(
+    outcomes: Outcomes, fold: Fold, scores: Values, rows: Values
+) -> dict[tuple[str, str], Values]:
+    """Every metric of one classifier under every row of weights, in chunks that bound memory.
+
+    Keys are (class, metric), with an empty class for the metrics of all classes together.
+    """
+    chunk = max(1, _CHUNK // len(fold.labels))
+    parts = [
+        statistics.weighted_metrics(
+            fold.labels, scores, rows[start : start + chunk], outcomes.positive
+        )
+        for start in range(0, len(rows), chunk)
+    ]
+    found = {
+        ("", key): np.concatenate([part.overall[key] for part in parts]) for key in parts[0].overall
+    }
+    for k, name in enumerate(outcomes.classes):
+        for key in parts[0].per_class[k]:
+            found[name, key] = np.concatenate([part.per_class[k][key] for part in parts])
+    return found
