@@ -169,6 +169,19 @@ class Synthesize(Section):
     batch: Count = 64
 
 
+class Copies(Section):
+    """How copies of training images are looked for.
+
+    `false_alarm` is the share of fresh images that may be flagged in each space, `overall_alarm`
+    the chance that copies are found where there are none; `shift` is in pixels.
+    """
+
+    false_alarm: float = Field(default=0.01, gt=0.0, lt=0.5)
+    overall_alarm: float = Field(default=0.05, gt=0.0, lt=0.5)
+    shift: int = Field(default=2, ge=0)
+    pairs_shown: Count = 8
+
+
 class Assess(Section):
     """Fidelity, diversity and copies of the synthetic images."""
 
@@ -176,7 +189,7 @@ class Assess(Section):
     embedding_steps: Count = 200
     neighbours: Count = 5
     floor_repeats: Count = 20
-    pairs_shown: Count = 8
+    copies: Copies = Copies()
 
 
 class Arm(Section):

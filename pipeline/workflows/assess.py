@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,12 @@ from pipeline import tracking
 from pipeline.compute import Machine, Report, choose_device, parallel_map
 from pipeline.config import Params
 from pipeline.errors import DataError
-from pipeline.fidelity.distances import nearest
 from pipeline.fidelity.floor import MIN_IMAGES, Measured, measure, subset_size
 from pipeline.fidelity.nearest_neighbour import share_nearer_than_held_out
-from pipeline.fidelity.pairs import save_pairs
 from pipeline.fidelity.probes.probe import Question
+from pipeline.gan import judging
 from pipeline.imageset import ImageSet
+from pipeline.privacy.inspection import Sets, inspect
 from pipeline.registry import FEATURES, METRICS, PROBES
 from pipeline.seeding import derive, numpy_rng
 from pipeline.splits import Splits, fold_name
@@ -138,7 +139,20 @@ def _assess_fold(job: _Job, machine: Machine, report: Report) -> dict[str, Any]:
     if "all" in figures:
         for name in PROBES:
             figures["all"] |= _plain(PROBES.load(name)(question))
-    _picture(job, training, synthetic, features)
+    figures["copies"] = inspect(
+        Sets(training, held_out, synthetic),
+        {options.features: features},
+        splits,
+        options.copies,
+        path=job.root / "plots" / "assess" / job.family / job.name,
+        seed=derive(job.params.seed, "assess", "copies", job.family, job.name),
+        judge=partial(
+            judging.logits,
+            family=job.family,
+            directory=job.root / "models" / job.family / job.name,
+            machine=machine,
+        ),
+    )
     return figures
 
 
@@ -178,18 +192,6 @@ def _plain(figures: Mapping[str, Measured | float]) -> dict[str, Any]:
         else {key: _rounded(number) for key, number in asdict(figure).items()}
         for name, figure in figures.items()
     }
-
-
-def _picture(
-    job: _Job, training: ImageSet, synthetic: ImageSet, features: Mapping[str, NDArray[Any]]
-) -> None:
-    distances, positions = nearest(features["synthetic"], features["train"])
-    shown = np.argsort(distances, kind="stable")[: job.params.assess.pairs_shown]
-    save_pairs(
-        job.root / "plots" / "assess" / job.family / f"pairs_{job.name}.png",
-        synthetic.scaled(shown),
-        training.scaled(positions[shown]),
-    )
 
 
 def _mean(folds: list[dict[str, Any]]) -> dict[str, float]:

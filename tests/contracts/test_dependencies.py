@@ -36,6 +36,7 @@ def loaded(stage: str, item: str) -> list[str]:
         ],
         "synthesize": lambda: [registry.FAMILIES.entries[item], *diets(item)],
         "assess": lambda: [
+            registry.FAMILIES.entries[item],
             registry.FEATURES.entries[PARAMS.assess.features],
             *registry.METRICS.entries.values(),
             *registry.PROBES.entries.values(),
@@ -123,7 +124,7 @@ def test_every_used_file_is_a_dependency(graph, address):
     assert not missing, f"add to the deps of {stage} in dvc.yaml: {missing}"
 
 
-@pytest.mark.parametrize("stage", ["train_gan", "synthesize"])
+@pytest.mark.parametrize("stage", ["train_gan", "synthesize", "assess"])
 @pytest.mark.parametrize("family", list(registry.FAMILIES))
 def test_the_list_for_families_fits_each_of_them(graph, stage, family):
     """`python -m pipeline families` may choose any: its own file and the common list are enough."""
@@ -140,7 +141,8 @@ def test_every_dependency_is_used(graph, address):
     """A changed file reruns no stage that does not run through it."""
     stage, _, item = address.partition("@")
     # dvc.yaml gives every family the same list: what any of them needs is no idle dependency.
-    items = list(registry.FAMILIES) if stage in ("train_gan", "synthesize") else [item]
+    each_family = stage in ("train_gan", "synthesize", "assess")
+    items = list(registry.FAMILIES) if each_family else [item]
     used = set().union(*(used_files(graph, stage, each) for each in items))
     idle = sorted(
         str(dep)

@@ -23,7 +23,7 @@ def parameters() -> Params:
     """The project's parameters, at a test's size."""
     values = YAML(typ="safe").load(ROOT / "params.yaml")
     values["compute"].update(device="cpu", workers=1)
-    values["assess"].update(embedding_steps=40, floor_repeats=10, pairs_shown=3)
+    values["assess"].update(embedding_steps=40, floor_repeats=10, copies={"pairs_shown": 3})
     return parse(values)
 
 
@@ -98,9 +98,20 @@ def test_copies_are_nearer_to_training_than_held_out_patients(
     assert assessments["fresh"]["all"]["share_near_training"] < 0.20
 
 
+def test_only_the_copies_are_found_to_be_copies(assessments: dict[str, dict[str, Any]]) -> None:
+    """Every copy is named; neither fresh images nor noise are."""
+    copies, fresh, noise = (
+        assessments[kind]["copies"] for kind in ("copies", "fresh", "noise")
+    )
+    assert copies["copying"] is True
+    assert copies["named"] == 80
+    assert (fresh["copying"], noise["copying"]) == (False, False)
+    assert (fresh["named"], noise["named"]) == (0, 0)
+
+
 def test_every_class_has_its_figures(assessments: dict[str, dict[str, Any]]) -> None:
     """All and each class are reported, on the count that they could be compared on."""
-    assert set(assessments["fresh"]) == {"all", "bright", "dark"}
+    assert set(assessments["fresh"]) == {"all", "bright", "dark", "copies"}
     assert assessments["fresh"]["all"]["images"] == 45
 
 
