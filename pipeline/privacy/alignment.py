@@ -16,6 +16,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -107,12 +108,19 @@ def laid_upon(queries: Tensor, partners: Tensor, *, shift: int) -> Tensor:
     return laid
 
 
+def pooled(images: Tensor, times: int) -> Tensor:
+    """Average (N, C, *spatial) to so many times smaller ones, of whatever size."""
+    size = images.shape[2:]
+    pool: Any = functional.adaptive_avg_pool2d
+    if len(size) == 3:
+        pool = functional.adaptive_avg_pool3d
+    small: Tensor = pool(images, tuple(math.ceil(length / times) for length in size))
+    return small
+
+
 def _thumbnails(images: Tensor) -> Tensor:
     """(N, C, *spatial) -> (N, D), pooled so far that a small shift hardly shows."""
-    size = images.shape[2:]
-    times = max(1, min(size) // _THUMBNAIL)
-    pool = functional.adaptive_avg_pool2d if len(size) == 2 else functional.adaptive_avg_pool3d
-    return pool(images, [math.ceil(length / times) for length in size]).flatten(1)
+    return pooled(images, max(1, min(images.shape[2:]) // _THUMBNAIL)).flatten(1)
 
 
 def _nudged(images: Tensor, shift: int) -> Iterator[Tensor]:
@@ -140,7 +148,8 @@ def _standardised(flat: Tensor) -> Tensor:
     """(N, D) -> (N, D) of mean 0 and length 1; nearly 0 where there is no content."""
     centred = flat - flat.mean(1, keepdim=True)
     least = _LEAST_SPREAD * math.sqrt(flat.shape[1])
-    return centred / centred.norm(dim=1, keepdim=True).clamp(min=least)
+    length = centred.square().sum(1, keepdim=True).sqrt()
+    return centred / length.clamp(min=least)
 
 
 def _laid(base: Tensor, images: Tensor, ways: Tensor, known: list[Orientation]) -> Tensor:
@@ -151,7 +160,7 @@ def _laid(base: Tensor, images: Tensor, ways: Tensor, known: list[Orientation]) 
         rows = (way_of == number).nonzero().squeeze(1)
         if len(rows):
             laid[rows] = way(base[flat[rows]])
-    return laid.unflatten(0, tuple(images.shape))
+    return laid.reshape(*images.shape, *base.shape[1:])
 
 
 def _correlations(queries: Tensor, laid: Tensor, shift: int, scale: int) -> Tensor:
@@ -160,13 +169,12 @@ def _correlations(queries: Tensor, laid: Tensor, shift: int, scale: int) -> Tens
     repeated = queries.repeat_interleave(count, 0)
     candidates = laid.flatten(0, 1)
     if scale > 1:
-        pool = functional.avg_pool2d if queries.ndim == 4 else functional.avg_pool3d
-        repeated, candidates = pool(repeated, scale), pool(candidates, scale)
+        repeated, candidates = pooled(repeated, scale), pooled(candidates, scale)
         shift = math.ceil(shift / scale)
     best = torch.full((len(repeated),), -1.0)
     for _, r in _at_shifts(repeated, candidates, shift):
         best = torch.maximum(best, r)
-    return best.unflatten(0, (-1, count))
+    return best.reshape(-1, count)
 
 
 def _at_shifts(

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from pipeline.privacy.alignment import pooled
 from pipeline.privacy.orientations import orientations
 
 _FIRSTS = 512  # over the orientations: the nearest images, of which one must take part
@@ -76,12 +76,10 @@ def nearest_mixture(queries: Tensor, base: Tensor, *, barred: Tensor | None = No
 
 def _flat(images: Tensor) -> Tensor:
     """(N, C, *spatial) -> (N, D) of mean 0, pooled to a bounded D."""
-    size = images.shape[2:]
-    pool = functional.adaptive_avg_pool2d if len(size) == 2 else functional.adaptive_avg_pool3d
     times = 1
-    while images[0].numel() / times ** len(size) > _MOST_NUMBERS:
+    while images[0].numel() / times ** (images.ndim - 2) > _MOST_NUMBERS:
         times += 1
-    flat = pool(images, [math.ceil(length / times) for length in size]).flatten(1)
+    flat = pooled(images, times).flatten(1)
     return flat - flat.mean(1, keepdim=True)
 
 

@@ -66,6 +66,9 @@ FIGURES = {
     "images": ("Images compared", "in each draw"),
 }  # fmt: skip
 
+# What stands among a fold's groups of images in an assessment and is none.
+FURTHER = ("features", "copies")
+
 OUTCOMES = {
     "warn": "Training went on.",
     "stop": "The training was stopped.",
@@ -135,6 +138,7 @@ def fidelity(params: Params, root: Path) -> dict[str, Any]:
         for family, document in found.items()
         for fold, groups in document.get("folds", {}).items()
         for group, figures in groups.items()
+        if group not in FURTHER
         for row in _flat_figures(figures)
     ]
     pairs = []

@@ -100,9 +100,7 @@ def test_copies_are_nearer_to_training_than_held_out_patients(
 
 def test_only_the_copies_are_found_to_be_copies(assessments: dict[str, dict[str, Any]]) -> None:
     """Every copy is named; neither fresh images nor noise are."""
-    copies, fresh, noise = (
-        assessments[kind]["copies"] for kind in ("copies", "fresh", "noise")
-    )
+    copies, fresh, noise = (assessments[kind]["copies"] for kind in ("copies", "fresh", "noise"))
     assert copies["copying"] is True
     assert copies["named"] == 80
     assert (fresh["copying"], noise["copying"]) == (False, False)
