@@ -21,6 +21,7 @@ from pipeline.privacy.alignment import pooled
 from pipeline.privacy.orientations import orientations
 
 _FIRSTS = 512  # over the orientations: the nearest images, of which one must take part
+_FEWEST_FIRSTS = 32
 _MOST_NUMBERS = 2048  # of an image when compared; greater ones are pooled
 _NUMBERS_AT_ONCE = 2**21
 
@@ -55,7 +56,7 @@ def nearest_mixture(queries: Tensor, base: Tensor, *, barred: Tensor | None = No
     vectors = _flat(base)
     apart = _squares(vectors, vectors).fill_diagonal_(0.0)
     ways = orientations(base.shape[2:])
-    count = min(max(4, _FIRSTS // len(ways)), len(base))
+    count = min(max(_FEWEST_FIRSTS, _FIRSTS // len(ways)), len(base))
     rows = max(1, _NUMBERS_AT_ONCE // (count * len(base)))
     best: Mixed | None = None
     # To turn the query is to turn both others the opposite way.
