@@ -41,7 +41,7 @@ def logits(
     if family not in FAMILIES or not directory.is_dir():
         return None
     kind = FAMILIES.load(family)
-    if not hasattr(kind, "judge"):
+    if not hasattr(kind, "judge") or (kind.makes_masks and not images.has_masks):
         return None
     found = np.empty(len(images))
     for label in images.meta.classes:
@@ -49,8 +49,6 @@ def logits(
         path = directory / f"{file_name(None if kind.conditional else label)}.safetensors"
         model, facts = load_model(path)
         assert isinstance(model, Judges)
-        if kind.makes_masks and not images.has_masks:
-            return None
         model.networks.to(machine.device)
         told = facts["classes"].index(label)
         for start in range(0, len(rows), _BATCH):
