@@ -121,7 +121,7 @@ def _examiner(
         )
         for label, index in rows.made.items()
     ]
-    embed = FEATURES.load(_FEATURES).fit(real)
+    embed = FEATURES.load(_FEATURES).fit(real).of_pixels
     seed = seeding.derive(plan.seed, "train_gan", "examine")
     return Examiner(kinds, rows.diet, embed, machine, seed)
 

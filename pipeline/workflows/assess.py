@@ -114,7 +114,7 @@ def _assess_fold(job: _Job, machine: Machine, report: Report) -> dict[str, Any]:
         report=report,
     )
     features = {
-        name: embed(part.scaled())
+        name: embed(part)
         for name, part in (("train", training), ("held_out", held_out), ("synthetic", synthetic))
     }
     labels = {"train": training.labels, "held_out": held_out.labels, "synthetic": synthetic.labels}

@@ -252,9 +252,9 @@ def _measured(job: _Job, fold: _Fold, samples: ImageSet, machine: Machine) -> di
     figures: dict[str, Measured | float] = dict(
         measure(
             [METRICS.load(name) for name in METRICS],
-            embed(fold.real.scaled()),
-            embed(samples.scaled()),
-            embed(fold.held_out.scaled()),
+            embed(fold.real),
+            embed(samples),
+            embed(fold.held_out),
             neighbours=job.params.assess.neighbours,
             repeats=_REPEATS,
             rng=numpy_rng(job.params.seed, "families", "subsets"),

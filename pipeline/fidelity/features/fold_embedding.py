@@ -8,7 +8,7 @@ Works in 2D and 3D and with any number of channels.
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from pipeline.classifier.prediction import laid_out, predict, to_device
 from pipeline.classifier.small_resnet import SmallResNet
 from pipeline.classifier.training import Budget, train
 from pipeline.compute import Machine, Report
-from pipeline.config import Augment
+from pipeline.config import Augment, Section
 from pipeline.data import Pool
 from pipeline.fidelity.kept import kept
 from pipeline.imageset import ImageSet
@@ -42,6 +42,11 @@ class FoldEmbedding:
         machine: Where it runs.
     """
 
+    class Options(Section):
+        """There is nothing to choose; `assess.embedding_steps` says how long it is trained."""
+
+    needs_masks: ClassVar[bool] = False
+
     def __init__(self, network: nn.Module, machine: Machine) -> None:
         self._network = network
         self._machine = machine
@@ -52,6 +57,7 @@ class FoldEmbedding:
         training: ImageSet,
         validation: ImageSet,
         *,
+        options: Options | None = None,
         steps: int,
         seed: int,
         machine: Machine,
@@ -63,6 +69,7 @@ class FoldEmbedding:
         Args:
             training: Real training rows of the fold.
             validation: Validation rows of the fold; they choose the checkpoint.
+            options: Not used; part of every extractor's signature.
             steps: Optimiser steps.
             seed: Determines weights and batches.
             machine: Device, precision.
@@ -70,6 +77,7 @@ class FoldEmbedding:
                 heart.
             report: Hears every step.
         """
+        del options
         seed_initialisation(seed, "weights")
         channels, *size = training.shape
         network = SmallResNet(
@@ -104,14 +112,14 @@ class FoldEmbedding:
         return predict(self._network, images, self._machine)
 
     @torch.no_grad()
-    def __call__(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Embed images, (N, C, *spatial) in [-1, 1], as (N, D) float64."""
+    def __call__(self, images: ImageSet) -> NDArray[np.float64]:
+        """Embed N images, (N, D)."""
         seen: list[Tensor] = []
         head = [layer for layer in self._network.modules() if isinstance(layer, nn.Linear)][-1]
         hook = head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].cpu()))
         try:
             for start in range(0, len(images), _BATCH):
-                batch = torch.from_numpy(np.asarray(images[start : start + _BATCH]))
+                batch = torch.from_numpy(images.scaled(slice(start, start + _BATCH)))
                 self._network(to_device(batch, self._machine))
         finally:
             hook.remove()

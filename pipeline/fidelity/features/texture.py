@@ -14,7 +14,7 @@ Each feature is standardised by the training rows' mean and spread.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from pipeline.compute import Machine, Report
-from pipeline.config import Augment
+from pipeline.config import Augment, Section
 from pipeline.imageset import ImageSet
 
 _SCALES = 3
@@ -43,6 +43,11 @@ class Texture:
         spread: (D,) standard deviations, none much smaller than the others.
     """
 
+    class Options(Section):
+        """There is nothing to choose."""
+
+    needs_masks: ClassVar[bool] = False
+
     def __init__(self, mean: NDArray[np.float64], spread: NDArray[np.float64]) -> None:
         self._mean = mean
         self._spread = spread
@@ -53,6 +58,7 @@ class Texture:
         training: ImageSet,
         validation: ImageSet | None = None,
         *,
+        options: Options | None = None,
         steps: int = 0,
         seed: int = 0,
         machine: Machine | None = None,
@@ -60,7 +66,7 @@ class Texture:
         report: Report | None = None,
     ) -> Self:
         """Measure mean and spread of real training rows; the rest is not used."""
-        del validation, steps, seed, machine, augment, report
+        del validation, options, steps, seed, machine, augment, report
         features = _described(training.scaled())
         spread = features.std(0)
         # What hardly varies among training rows, as a level that no pixel has, would otherwise
@@ -68,8 +74,12 @@ class Texture:
         least = max(_LEAST_SPREAD * float(np.median(spread)), 1e-6)
         return cls(features.mean(0), np.maximum(spread, least))
 
-    def __call__(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Describe images, (N, C, *spatial) in [-1, 1], as (N, D) float64."""
+    def __call__(self, images: ImageSet) -> NDArray[np.float64]:
+        """Describe N images, (N, D)."""
+        return self.of_pixels(images.scaled())
+
+    def of_pixels(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Describe images that are in no set yet, (N, C, *spatial) in [-1, 1], as (N, D)."""
         return (_described(images) - self._mean) / self._spread
 
 

@@ -38,7 +38,7 @@ def fitted(root, images):
             writer.add(
                 image, image_id=f"i{number}", label="a", patient_id=f"p{number}", origin="real"
             )
-    return Texture.fit(ImageSet.open(root))
+    return Texture.fit(ImageSet.open(root)).of_pixels
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
