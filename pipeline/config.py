@@ -23,7 +23,16 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline.errors import DataError, ParameterError, choose_one_of
-from pipeline.registry import CLASSIFIERS, DIETS, EXPORTS, FAMILIES, RECIPES, SOURCES, Registry
+from pipeline.registry import (
+    CLASSIFIERS,
+    DIETS,
+    EXPORTS,
+    FAMILIES,
+    FEATURES,
+    RECIPES,
+    SOURCES,
+    Registry,
+)
 
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -183,9 +192,13 @@ class Copies(Section):
 
 
 class Assess(Section):
-    """Fidelity, diversity and copies of the synthetic images."""
+    """Fidelity, diversity and copies of the synthetic images.
 
-    features: str = "fold_embedding"
+    `features` are feature extractors, the first for the headline; `options` are by extractor.
+    """
+
+    features: Annotated[tuple[str, ...], Field(min_length=1)] = ("fold_embedding", "radiomics")
+    options: Mapping[str, Mapping[str, Any]] = {}
     embedding_steps: Count = 200
     neighbours: Count = 5
     floor_repeats: Count = 20
@@ -347,6 +360,7 @@ def check_everything(params: Params) -> None:
             raise ParameterError(place, f"is absent; add `{family}: {{}}` for its defaults")
         options_of(FAMILIES, family, params.train_gan.options[family], place)
     _check_asked(params)
+    _check_features(params)
     _known(CLASSIFIERS, params.classify.model, "classify.model")
     options_of(CLASSIFIERS, params.classify.model, params.classify.options, "classify.options")
     for name in params.export.formats:
@@ -378,6 +392,24 @@ def _check_asked(params: Params) -> None:
             raise ParameterError(place, choose_one_of(family, params.train_gan.families))
         if not hasattr(DIETS.load(FAMILIES.load(family).batches), "ask"):
             raise ParameterError(place, f"`{family}` is told no attributes; ask `stackgan`")
+
+
+def _check_features(params: Params) -> None:
+    """Refuse unknown feature extractors, wrong options, and options of one that is not used."""
+    assess = params.assess
+    if FEATURES.load(assess.features[0], "assess.features").needs_masks:
+        raise ParameterError(
+            "assess.features",
+            f"begins with {assess.features[0]!r}, which describes images with masks alone; put "
+            "`fold_embedding` or another before it",
+        )
+    for name in assess.features:
+        _known(FEATURES, name, "assess.features")
+        values = assess.options.get(name, {})
+        options_of(FEATURES, name, values, f"assess.options.{name}")
+    for name in assess.options:
+        if name not in assess.features:
+            raise ParameterError(f"assess.options.{name}", choose_one_of(name, assess.features))
 
 
 def _check_arms(params: Params) -> None:

@@ -128,6 +128,14 @@ METRICS = Registry(
         "precision_recall": "pipeline.fidelity.precision_recall:precision_recall",
         "density_coverage": "pipeline.fidelity.density_coverage:density_coverage",
         "nearest_neighbour": "pipeline.fidelity.nearest_neighbour:nearest_neighbour",
+        "two_sample": "pipeline.fidelity.two_sample:two_sample",
+    },
+)
+
+PIXEL_METRICS = Registry(
+    "fidelity metric of pixels",
+    {
+        "ms_ssim": "pipeline.fidelity.ms_ssim:ms_ssim_diversity",
     },
 )
 
@@ -135,6 +143,9 @@ FEATURES = Registry(
     "feature extractor",
     {
         "fold_embedding": "pipeline.fidelity.features.fold_embedding:FoldEmbedding",
+        "radiomics": "pipeline.fidelity.features.radiomics:Radiomics",
+        "lesion": "pipeline.fidelity.features.lesion:Lesion",
+        "pretrained": "pipeline.fidelity.features.pretrained:Pretrained",
         "texture": "pipeline.fidelity.features.texture:Texture",
     },
 )

@@ -233,7 +233,7 @@ def _write_assessment(
     first = folds["r0f0g0"]["all"]
     mean = {name: first[name]["value"] for name in names}
     mean |= {f"{name}_floor": first[name]["floor"] for name in names}
-    document = {"family": family, "features": "fold_embedding", "folds": folds, "mean": mean}
+    document = {"family": family, "features": ["fold_embedding"], "folds": folds, "mean": mean}
     path = root / "metrics/assess" / f"{family}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document))

@@ -3,18 +3,22 @@
 A metric's `value` compares training images with synthetic ones; its floor puts images of held-out
 patients in the synthetic ones' place. Both use subsets of one size, drawn alike, so that a
 generator as good as fresh data would reach the floor and no metric's bias tells them apart.
+Metrics of features compare with training images; a metric of pixels looks at one set alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.imageset import ImageSet
+
 Metric = Callable[..., dict[str, float]]
+PixelMetric = Callable[..., dict[str, float]]
 MIN_IMAGES = 6
 _SUBSET_SHARE = 0.75  # below 1 so that the draws differ, also of the smallest of the three sets
 
@@ -36,9 +40,9 @@ class Measured:
     floor_high: float
 
 
-def subset_size(*sets: NDArray[Any]) -> int:
+def subset_size(*sets: Sized) -> int:
     """How many images each subset holds, for these sets."""
-    return int(_SUBSET_SHARE * min(len(features) for features in sets))
+    return int(_SUBSET_SHARE * min(len(each) for each in sets))
 
 
 def measure(
@@ -79,6 +83,41 @@ def measure(
             for name, figure in metric(reference, fresh, neighbours=neighbours).items():
                 floors.setdefault(name, []).append(figure)
     return {name: _summary(values[name], floors[name]) for name in values}
+
+
+def measure_pixels(
+    metrics: Sequence[PixelMetric],
+    synthetic: ImageSet,
+    held_out: ImageSet,
+    *,
+    size: int,
+    repeats: int,
+    rng: np.random.Generator,
+) -> dict[str, Measured]:
+    """Run metrics of pixels and their floors on repeated subsets of equal size.
+
+    Args:
+        metrics: Functions (images, *, rng) -> named figures.
+        synthetic: Synthetic images.
+        held_out: Images of held-out patients.
+        size: Images in a subset.
+        repeats: Subsets drawn.
+        rng: Draws the subsets, and what the metrics draw.
+
+    Returns:
+        Figures by name; empty if the subsets have too few images to say anything.
+    """
+    if size < MIN_IMAGES:
+        return {}
+    found: tuple[dict[str, list[float]], dict[str, list[float]]] = ({}, {})
+    for _ in range(repeats):
+        for lists, images in zip(found, (synthetic, held_out), strict=True):
+            subset = images.take(rng.choice(len(images), size, replace=False))
+            for metric in metrics:
+                for name, figure in metric(subset, rng=rng).items():
+                    lists.setdefault(name, []).append(figure)
+    values, floors = found
+    return {name: _summary(values[name], floors[name]) for name in values if name in floors}
 
 
 def _draw(features: NDArray[Any], size: int, rng: np.random.Generator) -> NDArray[Any]:

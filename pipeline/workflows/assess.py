@@ -13,20 +13,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from pipeline import tracking
 from pipeline.compute import Machine, Report, choose_device, parallel_map
-from pipeline.config import Params
+from pipeline.config import Params, options_of
 from pipeline.errors import DataError
-from pipeline.fidelity.floor import MIN_IMAGES, Measured, measure, subset_size
-from pipeline.fidelity.nearest_neighbour import share_nearer_than_held_out
+from pipeline.fidelity import judging
+from pipeline.fidelity.floor import Measured
+from pipeline.fidelity.judging import EVERY, Described, Figures, Parts, Rule
 from pipeline.fidelity.probes.probe import Question
-from pipeline.gan import judging
+from pipeline.gan.judging import logits
 from pipeline.imageset import ImageSet
-from pipeline.privacy.inspection import Sets, inspect
-from pipeline.registry import FEATURES, METRICS, PROBES
+from pipeline.privacy.inspection import inspect
+from pipeline.registry import FEATURES, PROBES
 from pipeline.seeding import derive, numpy_rng
 from pipeline.splits import Splits, fold_name
 
@@ -48,12 +46,28 @@ class _Job:
         return fold_name(self.repeat, self.fold, self.gan_seed)
 
 
+@dataclass(frozen=True)
+class _Found:
+    """What a fold shows: figures by group, further extractors' by name and group, and copies."""
+
+    groups: dict[str, Figures]
+    further: dict[str, dict[str, Figures]]
+    copies: dict[str, Any]
+
+    def plain(self) -> dict[str, Any]:
+        """Fit for JSON."""
+        features = {name: _plain(groups) for name, groups in self.further.items()}
+        further = {"features": features} if features else {}
+        return _plain(self.groups) | further | {"copies": self.copies}
+
+
 def run(params: Params, root: Path, family: str, tracker: tracking.Run) -> None:
     """Write `metrics/assess/<family>.json`, its means by themselves, and the nearest pairs.
 
     Raises:
         DataError: If an ImageSet is missing or malformed.
         LeakError: If held-out images are among those the generator was trained on.
+        ParameterError: If a feature extractor lacks what it needs.
     """
     splits = Splits.open(root / "data" / "splits.csv")
     images = ImageSet.open(root / "data" / "images")
@@ -64,7 +78,7 @@ def run(params: Params, root: Path, family: str, tracker: tracking.Run) -> None:
     ]
     compute = params.compute
     machine = Machine(choose_device(compute.device), compute.threads, compute.workers)
-    found = parallel_map(
+    found: list[_Found] = parallel_map(
         _assess_fold,
         jobs,
         machine,
@@ -73,140 +87,131 @@ def run(params: Params, root: Path, family: str, tracker: tracking.Run) -> None:
         description=f"assess {family}",
         listener=tracker.listen,
     )
-    folds = dict(zip([job.name for job in jobs], found, strict=True))
-    mean = _mean([fold["all"] for fold in folds.values() if "all" in fold])
+    mean = _mean([fold.groups for fold in found])
     document = {
         "family": family,
         "features": params.assess.features,
         "note": images.meta.note,
         "yardstick": "images of held-out patients in the synthetic images' place, equal counts",
         "expected_share_near_training": _YARDSTICK,
-        "folds": folds,
+        "folds": {job.name: fold.plain() for job, fold in zip(jobs, found, strict=True)},
         "mean": mean,
+        "mean_features": {
+            name: _mean([fold.further[name] for fold in found if name in fold.further])
+            for name in params.assess.features[1:]
+        },
     }
-    path = root / "metrics" / "assess" / f"{family}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    brief = root / "metrics" / "fidelity" / f"{family}.json"
-    brief.parent.mkdir(parents=True, exist_ok=True)
-    brief.write_text(json.dumps(mean, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    _write(root / "metrics" / "assess" / f"{family}.json", document)
+    _write(root / "metrics" / "fidelity" / f"{family}.json", mean)
     tracker.metrics(mean)
 
 
-def _assess_fold(job: _Job, machine: Machine, report: Report) -> dict[str, Any]:
+def _assess_fold(job: _Job, machine: Machine, report: Report) -> _Found:
     images = ImageSet.open(job.root / "data" / "images")
     splits = Splits.open(job.root / "data" / "splits.csv")
-    training = splits.select(images, job.repeat, job.fold, "train")
-    held_out = splits.select(images, job.repeat, job.fold, "test")
+    training, validation, held_out = (
+        splits.select(images, job.repeat, job.fold, part) for part in ("train", "val", "test")
+    )
     splits.check_training(training, job.repeat, job.fold)
     synthetic = ImageSet.open(job.root / "data" / "synthetic" / job.family / job.name)
     if len(synthetic) == 0:
         raise DataError(synthetic.root, "holds no images; raise synthesize.per_class")
     splits.check_training(synthetic, job.repeat, job.fold)
     options = job.params.assess
-    embed = FEATURES.load(options.features, "assess.features").fit(
-        training,
-        splits.select(images, job.repeat, job.fold, "val"),
-        steps=options.embedding_steps,
-        seed=_embedding_seed(job),
-        machine=machine,
-        augment=job.params.augment,
-        report=report,
-    )
-    features = {
-        name: embed(part)
-        for name, part in (("train", training), ("held_out", held_out), ("synthetic", synthetic))
-    }
-    labels = {"train": training.labels, "held_out": held_out.labels, "synthetic": synthetic.labels}
-    figures: dict[str, Any] = {}
-    for index, group in enumerate(("all", *images.meta.classes), start=-1):
-        chosen = {
-            name: features[name][labels[name] == index] if index >= 0 else features[name]
-            for name in features
-        }
-        if group_figures := _figures(job, group, chosen):
-            figures[group] = group_figures
     question = Question(
         training,
-        splits.select(images, job.repeat, job.fold, "val"),
+        validation,
         held_out,
         synthetic,
         job.params.augment,
         options.embedding_steps,
-        _embedding_seed(job),
+        # The same for every family, so that all are judged alike.
+        derive(job.params.seed, "assess", "embedding", job.repeat, job.fold),
         machine,
     )
-    if "all" in figures:
+    parts = Parts(training, synthetic, held_out)
+    rule = Rule(
+        options.neighbours,
+        options.floor_repeats,
+        _YARDSTICK,
+        lambda draw: numpy_rng(job.params.seed, "assess", job.family, job.name, draw),
+    )
+    described = _described(job, parts, question, report)
+    judged = {name: judging.judge_features(parts, each, rule) for name, each in described.items()}
+    groups = judged.pop(options.features[0], {})
+    for group, figures in judging.judge_pixels(parts, rule).items():
+        if group in groups:
+            groups[group] |= figures
+    if EVERY in groups:
         for name in PROBES:
-            figures["all"] |= _plain(PROBES.load(name)(question))
-    figures["copies"] = inspect(
-        Sets(training, held_out, synthetic),
-        {options.features: features},
+            groups[EVERY] |= PROBES.load(name)(question)
+    return _Found(groups, judged, _copies(job, parts, described, splits, machine))
+
+
+def _described(job: _Job, parts: Parts, question: Question, report: Report) -> dict[str, Described]:
+    """Features by extractor, those left out that need masks where a part has none."""
+    found = {}
+    for name in job.params.assess.features:
+        extractor = FEATURES.load(name, "assess.features")
+        if extractor.needs_masks and not parts.have_masks:
+            continue
+        values = job.params.assess.options.get(name, {})
+        fitted = extractor.fit(
+            question.training,
+            question.validation,
+            options=options_of(FEATURES, name, values, f"assess.options.{name}"),
+            steps=question.steps,
+            seed=question.seed,
+            machine=question.machine,
+            augment=question.augment,
+            report=report,
+        )
+        found[name] = Described.by(fitted, parts)
+    return found
+
+
+def _copies(
+    job: _Job, parts: Parts, described: Mapping[str, Described], splits: Splits, machine: Machine
+) -> dict[str, Any]:
+    """Look for copied training images, and show the suspects."""
+    return inspect(
+        parts,
+        described,
         splits,
-        options.copies,
+        job.params.assess.copies,
         path=job.root / "plots" / "assess" / job.family / job.name,
         seed=derive(job.params.seed, "assess", "copies", job.family, job.name),
         judge=partial(
-            judging.logits,
+            logits,
             family=job.family,
             directory=job.root / "models" / job.family / job.name,
             machine=machine,
         ),
     )
-    return figures
 
 
-def _embedding_seed(job: _Job) -> int:
-    """The same for every family, so that all are judged alike."""
-    return derive(job.params.seed, "assess", "embedding", job.repeat, job.fold)
+def _mean(folds: list[dict[str, Figures]]) -> dict[str, float]:
+    figures = judging.mean([fold[EVERY] for fold in folds if EVERY in fold])
+    return {name: _rounded(figure) for name, figure in figures.items()}
 
 
-def _figures(job: _Job, group: str, features: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
-    train, synthetic, held_out = features["train"], features["synthetic"], features["held_out"]
-    measured = measure(
-        [METRICS.load(name) for name in METRICS],
-        train,
-        synthetic,
-        held_out,
-        neighbours=job.params.assess.neighbours,
-        repeats=job.params.assess.floor_repeats,
-        rng=numpy_rng(job.params.seed, "assess", job.family, job.name, group),
-    )
-    if not measured:
-        return {}
-    near = 0.0
-    if len(held_out) >= MIN_IMAGES:
-        near = share_nearer_than_held_out(train, synthetic, held_out, share=_YARDSTICK)
+def _plain(groups: Mapping[str, Figures]) -> dict[str, Any]:
+    """Figures by group, fit for JSON."""
     return {
-        "images": subset_size(train, synthetic, held_out),
-        "share_near_training": _rounded(near),
-        **_plain(measured),
+        group: {
+            name: {key: _rounded(number) for key, number in asdict(figure).items()}
+            if isinstance(figure, Measured)
+            else _rounded(figure)
+            for name, figure in figures.items()
+        }
+        for group, figures in groups.items()
     }
 
 
-def _plain(figures: Mapping[str, Measured | float]) -> dict[str, Any]:
-    """Figures fit for JSON."""
-    return {
-        name: _rounded(figure)
-        if isinstance(figure, float)
-        else {key: _rounded(number) for key, number in asdict(figure).items()}
-        for name, figure in figures.items()
-    }
+def _write(path: Path, document: Mapping[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def _mean(folds: list[dict[str, Any]]) -> dict[str, float]:
-    """Average over folds; a figure's floor stands beside it as `<name>_floor`."""
-    result: dict[str, float] = {}
-    if not folds:
-        return result
-    for name, first in folds[0].items():
-        if isinstance(first, dict):
-            result[name] = _rounded(np.mean([fold[name]["value"] for fold in folds]))
-            result[f"{name}_floor"] = _rounded(np.mean([fold[name]["floor"] for fold in folds]))
-        else:
-            result[name] = _rounded(np.mean([fold[name] for fold in folds]))
-    return result
-
-
-def _rounded(value: Any) -> float:
-    return float(f"{float(value):.{_DIGITS}g}")
+def _rounded(value: float) -> float:
+    return value if isinstance(value, int) else float(f"{float(value):.{_DIGITS}g}")

@@ -37,8 +37,9 @@ def loaded(stage: str, item: str) -> list[str]:
         "synthesize": lambda: [registry.FAMILIES.entries[item], *diets(item)],
         "assess": lambda: [
             registry.FAMILIES.entries[item],
-            registry.FEATURES.entries[PARAMS.assess.features],
+            *(registry.FEATURES.entries[name] for name in PARAMS.assess.features),
             *registry.METRICS.entries.values(),
+            *registry.PIXEL_METRICS.entries.values(),
             *registry.PROBES.entries.values(),
         ],
         "classify": lambda: [

@@ -24,6 +24,7 @@ def parameters() -> Params:
     values = YAML(typ="safe").load(ROOT / "params.yaml")
     values["compute"].update(device="cpu", workers=1)
     values["assess"].update(embedding_steps=40, floor_repeats=10, copies={"pairs_shown": 3})
+    values["assess"]["features"] = ["fold_embedding", "radiomics", "lesion"]
     return parse(values)
 
 
@@ -109,8 +110,23 @@ def test_only_the_copies_are_found_to_be_copies(assessments: dict[str, dict[str,
 
 def test_every_class_has_its_figures(assessments: dict[str, dict[str, Any]]) -> None:
     """All and each class are reported, on the count that they could be compared on."""
-    assert set(assessments["fresh"]) == {"all", "bright", "dark", "copies"}
+    assert set(assessments["fresh"]) == {"all", "bright", "dark", "features", "copies"}
+    assert all("ms_ssim" in assessments["fresh"][group] for group in ("all", "bright", "dark"))
     assert assessments["fresh"]["all"]["images"] == 45
+
+
+def test_further_extractors_have_their_figures_where_they_apply(
+    assessments: dict[str, dict[str, Any]],
+) -> None:
+    """Radiomics sees noise too; what needs masks says nothing of images without."""
+    further = assessments["noise"]["features"]
+    assert set(further) == {"radiomics"}
+    assert set(further["radiomics"]) == {"all", "bright", "dark"}
+    figures = further["radiomics"]["all"]
+    assert figures["frechet"]["value"] > 5 * figures["frechet"]["floor_high"]
+    assert figures["c2st_accuracy"]["value"] > 0.95
+    assert figures["c2st_accuracy"]["floor"] == pytest.approx(0.5, abs=0.25)
+    assert figures["c2st_p"]["value"] < 1e-3
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
