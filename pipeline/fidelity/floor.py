@@ -97,7 +97,7 @@ def measure_pixels(
     """Run metrics of pixels and their floors on repeated subsets of equal size.
 
     Args:
-        metrics: Functions (images, *, rng) -> named figures.
+        metrics: Functions (images in [-1, 1], labels, *, rng) -> named figures.
         synthetic: Synthetic images.
         held_out: Images of held-out patients.
         size: Images in a subset.
@@ -110,11 +110,13 @@ def measure_pixels(
     if size < MIN_IMAGES:
         return {}
     found: tuple[dict[str, list[float]], dict[str, list[float]]] = ({}, {})
+    sets = [(images, images.labels) for images in (synthetic, held_out)]
     for _ in range(repeats):
-        for lists, images in zip(found, (synthetic, held_out), strict=True):
-            subset = images.take(rng.choice(len(images), size, replace=False))
+        for lists, (images, labels) in zip(found, sets, strict=True):
+            rows = rng.choice(len(images), size, replace=False)
+            pixels = images.scaled(rows)
             for metric in metrics:
-                for name, figure in metric(subset, rng=rng).items():
+                for name, figure in metric(pixels, labels[rows], rng=rng).items():
                     lists.setdefault(name, []).append(figure)
     values, floors = found
     return {name: _summary(values[name], floors[name]) for name in values if name in floors}

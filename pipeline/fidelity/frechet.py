@@ -30,18 +30,19 @@ def frechet_distance(
     first = np.asarray(reference, np.float64)
     second = np.asarray(candidate, np.float64)
     shift = first.mean(0) - second.mean(0)
-    cov_first, cov_second = _covariance(first), _covariance(second)
-    # tr (C1 C2)^(1/2) through the symmetric C1^(1/2) C2 C1^(1/2), which has the same eigenvalues
-    # and stays real when there are fewer images than features.
-    values, vectors = np.linalg.eigh(cov_first)
-    root = (vectors * np.sqrt(np.clip(values, 0.0, None))) @ vectors.T
-    cross = np.linalg.eigvalsh(root @ cov_second @ root)
-    trace = np.sqrt(np.clip(cross, 0.0, None)).sum()
-    distance = shift @ shift + np.trace(cov_first) + np.trace(cov_second) - 2.0 * trace
-    return {"frechet": max(float(distance), 0.0)}
+    # Rows scaled so that X.T @ X is the covariance.
+    scaled = [(each - each.mean(0)) / np.sqrt(len(each) - 1) for each in (first, second)]
+    spread = sum(float((each**2).sum()) for each in scaled)
+    distance = float(shift @ shift) + spread - 2.0 * _trace_of_root(*scaled)
+    return {"frechet": max(distance, 0.0)}
 
 
-def _covariance(features: NDArray[np.float64]) -> NDArray[np.float64]:
-    centred = features - features.mean(0)
-    product: NDArray[np.float64] = centred.T @ centred / (len(features) - 1)
-    return product
+def _trace_of_root(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    """Trace of (C1 C2)^(1/2) for C1 = X.T X and C2 = Y.T Y, (n, D) and (m, D).
+
+    C1 C2 has the eigenvalues of (X Y.T)(X Y.T).T, so that the trace is the sum of the singular
+    values of X Y.T, (n, m). With more images than features, X and Y give way to the triangular
+    (D, D) factors of the same covariances.
+    """
+    roots = [np.linalg.qr(each, mode="r") if len(each) > each.shape[1] else each for each in (x, y)]
+    return float(np.linalg.svd(roots[0] @ roots[1].T, compute_uv=False).sum())

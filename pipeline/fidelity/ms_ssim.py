@@ -14,12 +14,11 @@ images of less than 11 a smaller window.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from pipeline.imageset import ImageSet
 
 _WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 _WINDOW = 11
@@ -27,11 +26,14 @@ _SPREAD = 1.5
 _C1, _C2 = 0.01**2, 0.03**2
 
 
-def ms_ssim_diversity(images: ImageSet, *, rng: np.random.Generator) -> dict[str, float]:
+def ms_ssim_diversity(
+    images: NDArray[Any], labels: NDArray[Any], *, rng: np.random.Generator
+) -> dict[str, float]:
     """Compare disjoint random pairs of images within each class.
 
     Args:
-        images: The images under test.
+        images: The images under test, (N, C, *spatial) in [-1, 1].
+        labels: (N,) class indices.
         rng: Draws the pairs.
 
     Returns:
@@ -39,12 +41,12 @@ def ms_ssim_diversity(images: ImageSet, *, rng: np.random.Generator) -> dict[str
         diverse); nothing where no class has two images.
     """
     means = []
-    for label in np.unique(images.labels):
-        rows = rng.permutation(np.flatnonzero(images.labels == label))
+    for label in np.unique(labels):
+        rows = rng.permutation(np.flatnonzero(labels == label))
         half = len(rows) // 2
         if half:
-            first, second = (images.scaled(each) for each in (rows[:half], rows[half : 2 * half]))
-            means.append(ms_ssim((first + 1.0) / 2.0, (second + 1.0) / 2.0).mean())
+            pair = (images[rows[:half]], images[rows[half : 2 * half]])
+            means.append(ms_ssim(*((each + 1.0) / 2.0 for each in pair)).mean())
     return {"ms_ssim": float(np.mean(means))} if means else {}
 
 
@@ -84,25 +86,31 @@ def scale_weights(shortest: int) -> tuple[float, ...]:
 def _similarity(
     x: NDArray[np.float64], y: NDArray[np.float64], window: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    mx, my = _blurred(x, window), _blurred(y, window)
-    vx, vy = _blurred(x * x, window) - mx * mx, _blurred(y * y, window) - my * my
-    covariance = _blurred(x * y, window) - mx * my
-    contrast = (2.0 * covariance + _C2) / (vx + vy + _C2)
+    """Luminance and contrast of each pixel that has a window."""
+    mx, my, mxx, myy, mxy = _blurred(np.stack([x, y, x * x, y * y, x * y]), window)
+    variances = mxx - mx * mx + myy - my * my
+    contrast = (2.0 * (mxy - mx * my) + _C2) / (variances + _C2)
     return (2.0 * mx * my + _C1) / (mx * mx + my * my + _C1), contrast
 
 
 def _blurred(images: NDArray[np.float64], window: int) -> NDArray[np.float64]:
-    """Weighted means in Gaussian windows that lie inside, along every spatial axis."""
+    """Weighted means in Gaussian windows that lie inside, along all axes but the first three."""
+    for axis in range(3, images.ndim):
+        weights = _gaussians(images.shape[axis], window)
+        images = np.moveaxis(np.moveaxis(images, axis, -1) @ weights, -1, axis)
+    return images
+
+
+@cache
+def _gaussians(length: int, window: int) -> NDArray[np.float64]:
+    """(length, places) weights of the windows at each place."""
     offsets = np.arange(window) - (window - 1) / 2.0
     kernel = np.exp(-((offsets / _SPREAD) ** 2) / 2.0)
-    kernel /= kernel.sum()
-    for axis in range(2, images.ndim):
-        places = np.arange(images.shape[axis] - window + 1)
-        spread = np.zeros((images.shape[axis], len(places)))
-        for offset, weight in enumerate(kernel):
-            spread[places + offset, places] = weight
-        images = np.moveaxis(np.moveaxis(images, axis, -1) @ spread, -1, axis)
-    return images
+    places = np.arange(length - window + 1)
+    weights = np.zeros((length, len(places)))
+    for offset, weight in enumerate(kernel / kernel.sum()):
+        weights[places + offset, places] = weight
+    return weights
 
 
 def _halved(images: NDArray[np.float64]) -> NDArray[np.float64]:

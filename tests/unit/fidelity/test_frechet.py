@@ -31,6 +31,17 @@ def test_a_scaled_set_costs_the_difference_of_standard_deviations() -> None:
     )
 
 
+def test_fewer_images_than_features_change_nothing_but_the_way() -> None:
+    """Features that are other features turned are as far apart, in however many dimensions."""
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=(20, 6)), 2.0 * rng.normal(size=(25, 6)) + 0.5
+    turn = np.linalg.qr(rng.normal(size=(50, 50)))[0][:6]
+    expected = frechet_distance(first, second)["frechet"]
+    assert frechet_distance(first @ turn, second @ turn)["frechet"] == pytest.approx(
+        expected, rel=1e-9
+    )
+
+
 def test_it_equals_the_textbook_formula_with_a_general_matrix_root() -> None:
     """The symmetric root gives what scipy's general matrix square root gives."""
     rng = np.random.default_rng(1)
