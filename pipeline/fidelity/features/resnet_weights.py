@@ -1,18 +1,8 @@
-r"""A ResNet whose weights come from safetensors, e.g. RadImageNet's ResNet-50.
+"""A ResNet whose weights come from safetensors, e.g. RadImageNet's ResNet-50.
 
 Weights have torchvision's and MONAI's names: `conv1.weight`, `bn1.bias`, `layer1.0.conv1.weight`.
-Whoever has a `.pt` converts it once; this reads it without running code that it may carry:
-
-    python -c "import sys, torch; from safetensors.torch import save_file; \
-    n = ['conv1', 'bn1', '', '', 'layer1', 'layer2', 'layer3', 'layer4']; \
-    w = torch.load(sys.argv[1], weights_only=True, map_location='cpu'); \
-    r = lambda k: '.'.join([n[int(k.split('.')[1])], *k.split('.')[2:]]) \
-    if k.startswith('backbone.') else k; \
-    save_file({r(k): v.contiguous() for k, v in w.items()}, sys.argv[2])" \
-    ResNet50.pt radimagenet_resnet50.safetensors
-
-(RadImageNet's own file numbers the blocks as `backbone.0` and so on, which `n` translates.) The
-last linear layer, `fc`, may be there and is not used; every other name must fit.
+The last linear layer, `fc`, may be there and is not used; every other name must fit. Whoever has a
+`.pt` converts it once, by the command in docs/pretrained-features.md.
 """
 
 from __future__ import annotations

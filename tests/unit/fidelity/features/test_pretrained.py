@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from pipeline.fidelity.features.pretrained import Pretrained, PretrainedOptions
 from pipeline.registry import FEATURES
 from tests.masked_discs import discs
 
+ROOT = Path(__file__).parents[4]
 PLACE = "assess.options.pretrained"
 
 
@@ -84,7 +86,7 @@ def test_a_volume_is_the_mean_of_its_three_central_slices(tmp_path, weights):
 
 
 def test_a_file_of_radimagenets_is_read_after_the_documented_conversion(tmp_path, weights):
-    """The command of the docstring, run on a `.pt` with that file's names."""
+    """The command of docs/pretrained-features.md, run on a `.pt` with that file's names."""
     resnet, _ = weights
     numbers = {"conv1": 0, "bn1": 1, "layer1": 4, "layer2": 5, "layer3": 6, "layer4": 7}
     state = {
@@ -93,8 +95,8 @@ def test_a_file_of_radimagenets_is_read_after_the_documented_conversion(tmp_path
         if not name.startswith("fc.")
     }
     torch.save(state, tmp_path / "ResNet50.pt")
-    text = resnet_weights.__doc__.partition('-c "')[2].partition('"')[0].replace("\\\n", "")
-    code = " ".join(text.split())
+    page = (ROOT / "docs/pretrained-features.md").read_text(encoding="utf-8")
+    code = page.partition('python -c "')[2].partition('"')[0]
     target = tmp_path / "converted.safetensors"
     subprocess.run([sys.executable, "-c", code, tmp_path / "ResNet50.pt", target], check=True)
     converted = load_file(target)
