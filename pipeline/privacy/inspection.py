@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline.config import Copies
+from pipeline.fidelity.judging import Described, Parts
 from pipeline.imageset import ImageSet
 from pipeline.privacy import copies, membership
 from pipeline.privacy.pictures import save_pairs
@@ -20,27 +20,12 @@ from pipeline.seeding import numpy_rng
 from pipeline.splits import Splits
 
 Judge = Callable[[ImageSet], NDArray[np.float64] | None]
-Features = Mapping[str, Mapping[str, NDArray[Any]]]
+Features = Mapping[str, Described]
 _DIGITS = 6
 
 
-@dataclass(frozen=True)
-class Sets:
-    """The images of one fold.
-
-    Args:
-        training: Real images that the generator learnt from.
-        held_out: Real images of patients that it never saw.
-        synthetic: What it made.
-    """
-
-    training: ImageSet
-    held_out: ImageSet
-    synthetic: ImageSet
-
-
 def inspect(
-    sets: Sets,
+    sets: Parts,
     features: Features,
     splits: Splits,
     options: Copies,
@@ -53,7 +38,7 @@ def inspect(
 
     Args:
         sets: The images.
-        features: By the extractor's name, of `train`, `held_out` and `synthetic` images.
+        features: By the extractor's name, of all three parts.
         splits: Whose the images are.
         options: What is looked for.
         path: Without its ending: `pairs_<name>.png` and `copies_<name>.csv` are written there.
@@ -95,7 +80,7 @@ def inspect(
     return rounded
 
 
-def _parts(sets: Sets, features: Features, splits: Splits) -> tuple[Part, Part, Part]:
+def _parts(sets: Parts, features: Features, splits: Splits) -> tuple[Part, Part, Part]:
     group_of = dict(zip(splits.frame["image_id"], splits.frame["group_id"], strict=True))
     training, held_out, synthetic = (
         Part(
@@ -103,10 +88,10 @@ def _parts(sets: Sets, features: Features, splits: Splits) -> tuple[Part, Part, 
             # A synthetic image is of nobody, and so of no one's group but its own.
             np.asarray([group_of.get(each, each) for each in ids], np.str_),
             torch.from_numpy(images.scaled()),
-            {extractor: parts[name] for extractor, parts in features.items()},
+            {extractor: getattr(parts, name) for extractor, parts in features.items()},
         )
         for name, images in (
-            ("train", sets.training),
+            ("training", sets.training),
             ("held_out", sets.held_out),
             ("synthetic", sets.synthetic),
         )
@@ -115,7 +100,7 @@ def _parts(sets: Sets, features: Features, splits: Splits) -> tuple[Part, Part, 
 
 
 def _membership(
-    sets: Sets, parts: tuple[Part, Part, Part], options: Copies, seed: int, judge: Judge
+    sets: Parts, parts: tuple[Part, Part, Part], options: Copies, seed: int, judge: Judge
 ) -> dict[str, Any]:
     training, held_out, synthetic = parts
     rows = membership.equal_patients(
