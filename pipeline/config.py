@@ -30,6 +30,7 @@ from pipeline.registry import (
     FAMILIES,
     FEATURES,
     RECIPES,
+    SELECTORS,
     SOURCES,
     Registry,
 )
@@ -165,6 +166,22 @@ class TrainGan(Section):
     options: Mapping[str, Mapping[str, Any]] = {}
 
 
+class Selection(Section):
+    """Which samples are good enough to use: the best of each class by the worst of the criteria.
+
+    `neighbours` is k of the realism score's neighbourhoods, `near_share` the share of training
+    rows that may lie as near to another patient's as a copy does, and `neighbourhoods` how many
+    parts of a class give their share of the selection each (1: the best wherever they are).
+    """
+
+    enabled: bool = True
+    keep: float = Field(default=0.5, gt=0.0, le=1.0)
+    criteria: tuple[str, ...] = ("label_confidence", "realism", "copies")
+    neighbours: Count = 3
+    near_share: Share = 0.05
+    neighbourhoods: Count = 8
+
+
 class Synthesize(Section):
     """How many samples are drawn from each trained model, and what is asked of them.
 
@@ -176,6 +193,7 @@ class Synthesize(Section):
     counts: Mapping[str, Annotated[int, Field(ge=0)]] = {}
     attributes: Mapping[str, Mapping[str, str]] = {}
     batch: Count = 64
+    selection: Selection = Selection()
 
 
 class Copies(Section):
@@ -361,6 +379,8 @@ def check_everything(params: Params) -> None:
         options_of(FAMILIES, family, params.train_gan.options[family], place)
     _check_asked(params)
     _check_features(params)
+    for name in params.synthesize.selection.criteria:
+        _known(SELECTORS, name, "synthesize.selection.criteria")
     _known(CLASSIFIERS, params.classify.model, "classify.model")
     options_of(CLASSIFIERS, params.classify.model, params.classify.options, "classify.options")
     for name in params.export.formats:

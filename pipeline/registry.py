@@ -159,6 +159,15 @@ PROBES = Registry(
     },
 )
 
+SELECTORS = Registry(
+    "selection criterion",
+    {
+        "label_confidence": "pipeline.selection.label_confidence:LabelConfidence",
+        "realism": "pipeline.selection.realism:Realism",
+        "copies": "pipeline.selection.copies:Copies",
+    },
+)
+
 MONITORS = Registry(
     "monitor",
     {

@@ -7,6 +7,14 @@ safe dtype; `Meta.window` is the one reversible scaling to model input in [-1, 1
 
 from pipeline.imageset.layout import COLUMNS, Meta, narrowest_dtype, parsed_spacing
 from pipeline.imageset.reading import ImageSet
-from pipeline.imageset.writing import ImageSetWriter
+from pipeline.imageset.writing import ImageSetWriter, write_selection
 
-__all__ = ["COLUMNS", "ImageSet", "ImageSetWriter", "Meta", "narrowest_dtype", "parsed_spacing"]
+__all__ = [
+    "COLUMNS",
+    "ImageSet",
+    "ImageSetWriter",
+    "Meta",
+    "narrowest_dtype",
+    "parsed_spacing",
+    "write_selection",
+]

@@ -139,6 +139,24 @@ class ImageSetWriter:
         (self.root / "meta.json").write_text(text + "\n", encoding="utf-8")
 
 
+def write_selection(root: Path, selected: Sequence[bool], scores: Sequence[float]) -> None:
+    """Write which images of a complete set are selected, and their scores, into its manifest.
+
+    Args:
+        root: The set's directory.
+        selected: One an image.
+        scores: One an image, in [0, 1].
+    """
+    path = root / "manifest.csv"
+    manifest = pd.read_csv(path, dtype=str, keep_default_na=False)
+    manifest["selected"] = [str(int(each)) for each in selected]
+    manifest["selection_score"] = [f"{score:g}" for score in scores]
+    # A killed stage leaves the old manifest or the new one, and never half of it.
+    half = path.with_suffix(".half")
+    manifest.to_csv(half, index=False, lineterminator="\n")
+    half.replace(path)
+
+
 def _cut_array(path: Path, count: int) -> None:
     """Shorten a .npy file to its first `count` items in place; the header keeps its length."""
     with path.open("r+b") as file:

@@ -18,6 +18,7 @@ from pipeline.compute import Machine, Report, choose_device, parallel_map
 from pipeline.config import Params, options_of
 from pipeline.errors import DataError
 from pipeline.fidelity import judging
+from pipeline.fidelity.features.fold_embedding import embedding_seed
 from pipeline.fidelity.floor import Measured
 from pipeline.fidelity.judging import EVERY, Described, Figures, Parts, Rule
 from pipeline.fidelity.probes.probe import Question
@@ -126,7 +127,7 @@ def _assess_fold(job: _Job, machine: Machine, report: Report) -> _Found:
         job.params.augment,
         options.embedding_steps,
         # The same for every family, so that all are judged alike.
-        derive(job.params.seed, "assess", "embedding", job.repeat, job.fold),
+        embedding_seed(job.params.seed, job.repeat, job.fold),
         machine,
     )
     parts = Parts(training, synthetic, held_out)

@@ -1,11 +1,14 @@
-"""The stage synthesize: labelled images sampled from a family's trained models.
+"""The stage synthesize: labelled images sampled from a family's trained models, the best selected.
 
 Every image has its own seed, written in its row, and depends on that and on its model alone: asking
-for more images of a class, or of another class, changes none of those that were there.
+for more images of a class, or of another class, changes none of those that were there, nor their
+scores. Every sample is kept; `selected` marks those that are good enough to use, and
+`selection.json` beside the manifest says what was found.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -17,7 +20,7 @@ from pipeline.compute import Machine, Report, choose_device, parallel_map
 from pipeline.config import Params, Synthesize
 from pipeline.errors import DataError, ParameterError
 from pipeline.gan.naming import file_name
-from pipeline.imageset import ImageSet
+from pipeline.imageset import ImageSet, write_selection
 from pipeline.registry import FAMILIES
 from pipeline.seeding import derive
 from pipeline.splits import Splits, fold_name
@@ -42,7 +45,7 @@ class SetJob:
         gan_seed: Which of the models that differ by chance alone.
         counts: Images by class.
         wanted: Attributes by column that every image shall have.
-        seed: The root seed.
+        params: For the root seed, and for how images are selected.
     """
 
     root: Path
@@ -52,7 +55,7 @@ class SetJob:
     gan_seed: int
     counts: dict[str, int]
     wanted: dict[str, str]
-    seed: int
+    params: Params
 
     @property
     def name(self) -> str:
@@ -62,7 +65,7 @@ class SetJob:
     def image_seed(self, label: str, index: int) -> int:
         """The seed of one image."""
         return derive(
-            self.seed,
+            self.params.seed,
             "synthesize",
             self.family,
             self.repeat,
@@ -84,7 +87,7 @@ def run(params: Params, root: Path, family: str, tracker: tracking.Run) -> None:
     FAMILIES.load(family, "train_gan.families")
     wanted = dict(params.synthesize.attributes.get(family, {}))
     jobs = [
-        SetJob(root, family, repeat, fold, gan_seed, counts, wanted, params.seed)
+        SetJob(root, family, repeat, fold, gan_seed, counts, wanted, params)
         for repeat, fold in Splits.open(root / "data/splits.csv").folds()
         for counts in [_counts(params.synthesize, _template(root, repeat, fold))]
         for gan_seed in range(params.train_gan.gan_seeds)
@@ -99,7 +102,7 @@ def run(params: Params, root: Path, family: str, tracker: tracking.Run) -> None:
         jobs,
         machine,
         names=[f"{family}/{job.name}" for job in jobs],
-        total=sum(sum(job.counts.values()) for job in jobs),
+        total=sum(_steps(job) for job in jobs),
         description=f"synthesize {family}",
         listener=tracker.listen,
     )
@@ -124,6 +127,45 @@ def sample_set(job: SetJob, machine: Machine, report: Report) -> None:
         masks=FAMILIES.load(job.family).makes_masks,
         advance=report,
     )
+    if job.params.synthesize.selection.enabled:
+        _select(job, template, machine, report)
+
+
+def _steps(job: SetJob) -> int:
+    """How much a set takes: an image is sampled, and judged by a network that is trained first."""
+    count = sum(job.counts.values())
+    if not job.params.synthesize.selection.enabled:
+        return count
+    return 2 * count + job.params.assess.embedding_steps
+
+
+def _select(job: SetJob, template: ImageSet, machine: Machine, report: Report) -> None:
+    """Score the images of a set by the fold's training rows, and mark the best."""
+    from pipeline.fidelity.features.fold_embedding import embedding_seed
+    from pipeline.selection.selector import Selector
+
+    splits = Splits.open(job.root / "data/splits.csv")
+    training = template.take(template.manifest["origin"].eq("real").to_numpy(bool))
+    splits.check_training(training, job.repeat, job.fold)
+    group_of = splits.frame.drop_duplicates("image_id").set_index("image_id")["group_id"]
+    selector = Selector.fit(
+        training,
+        splits.select(ImageSet.open(job.root / "data/images"), job.repeat, job.fold, "val"),
+        group_of.loc[training.manifest["image_id"]].to_numpy(),
+        job.params.synthesize.selection,
+        steps=job.params.assess.embedding_steps,
+        seed=embedding_seed(job.params.seed, job.repeat, job.fold),
+        # As assess does, which then finds the network fitted.
+        machine=Machine(machine.device, machine.threads),
+        augment=job.params.augment,
+        report=report,
+    )
+    directory = job.root / "data/synthetic" / job.family / job.name
+    judged = selector.judge(ImageSet.open(directory), report)
+    chosen = selector.choose(judged)
+    write_selection(directory, chosen.tolist(), judged.score.tolist())
+    text = json.dumps(selector.summary(judged, chosen), indent=2, sort_keys=True)
+    (directory / "selection.json").write_text(text + "\n", encoding="utf-8")
 
 
 def _template(root: Path, repeat: int, fold: int) -> ImageSet:

@@ -34,7 +34,11 @@ def loaded(stage: str, item: str) -> list[str]:
             *registry.MONITORS.entries.values(),
             registry.FEATURES.entries["texture"],
         ],
-        "synthesize": lambda: [registry.FAMILIES.entries[item], *diets(item)],
+        "synthesize": lambda: [
+            registry.FAMILIES.entries[item],
+            *diets(item),
+            *registry.SELECTORS.entries.values(),
+        ],
         "assess": lambda: [
             registry.FAMILIES.entries[item],
             *(registry.FEATURES.entries[name] for name in PARAMS.assess.features),

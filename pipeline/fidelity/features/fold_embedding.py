@@ -25,13 +25,18 @@ from pipeline.config import Augment, Section
 from pipeline.data import Pool
 from pipeline.fidelity.kept import kept
 from pipeline.imageset import ImageSet
-from pipeline.seeding import seed_initialisation
+from pipeline.seeding import derive, seed_initialisation
 
 _BATCH = 256
 _WIDTHS = (8, 32, 64)  # narrow where the images are large, which is where the time goes
 _BUDGET = Budget(
     steps=0, batch=64, learning_rate=2e-3, weight_decay=1e-2, evaluate_every=50, averaging=0.98
 )
+
+
+def embedding_seed(seed: int, repeat: int, fold: int) -> int:
+    """The seed of a fold's embedding: one for all families and stages, which share its fit."""
+    return derive(seed, "assess", "embedding", repeat, fold)
 
 
 class FoldEmbedding:
