@@ -167,19 +167,19 @@ class TrainGan(Section):
 
 
 class Selection(Section):
-    """Which samples are good enough to use: the best of each class by the worst of the criteria.
+    """Which samples are good enough to use: a share of each class that passes all criteria.
 
-    `neighbours` is k of the realism score's neighbourhoods, `near_share` the share of training
-    rows that may lie as near to another patient's as a copy does, and `neighbourhoods` how many
-    parts of a class give their share of the selection each (1: the best wherever they are).
+    `spread` chooses the most varied of what passes rather than the best, `neighbours` is k of the
+    realism score's neighbourhoods, and `near_share` the share of training rows that may lie as
+    near to another patient's as a copy does.
     """
 
     enabled: bool = True
     keep: float = Field(default=0.5, gt=0.0, le=1.0)
     criteria: tuple[str, ...] = ("label_confidence", "realism", "copies")
+    spread: bool = True
     neighbours: Count = 3
     near_share: Share = 0.05
-    neighbourhoods: Count = 8
 
 
 class Synthesize(Section):

@@ -24,7 +24,7 @@ from pipeline.fidelity.precision_recall import precision_recall
 from pipeline.imageset import ImageSet
 from pipeline.registry import SELECTORS
 from pipeline.selection.criterion import PASS, Criterion, Embed, Ground, Seen
-from pipeline.selection.quota import cells, choose
+from pipeline.selection.quota import choose
 
 _DIGITS = 4
 _SPREAD = "texture"
@@ -135,14 +135,16 @@ class Selector:
 
     def choose(self, judged: Judged) -> NDArray[np.bool_]:
         """Choose `keep` of the images of each class."""
-        training = self._ground.training
         options = self._ground.options
         chosen = np.zeros(len(judged.labels), bool)
         for label in np.unique(judged.labels):
             mine = judged.labels == label
-            rows = training.features[_SPREAD][training.images.labels == label]
-            cell = cells(judged.features[_SPREAD][mine], rows, options.neighbourhoods)
-            chosen[mine] = choose(judged.score[mine], cell, options.keep)
+            chosen[mine] = choose(
+                judged.score[mine],
+                judged.features[_SPREAD][mine],
+                options.keep,
+                spread=options.spread,
+            )
         return chosen
 
     def summary(self, judged: Judged, chosen: NDArray[np.bool_]) -> dict[str, dict[str, Any]]:
