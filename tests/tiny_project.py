@@ -82,6 +82,7 @@ def params(workers: int = 1, gan_seeds: int = 1, **options: object) -> config.Pa
                 "options": {"conditional": chosen, "dcgan": chosen, "stackgan": chosen},
             },
             "synthesize": {"per_class": 3},
+            "assess": {"embedding_steps": 5},
             "classify": {"arms": {}},
         }
     )

@@ -27,12 +27,14 @@ class Seen:
     """Images as criteria see them.
 
     Args:
-        images: n images with their requested labels.
+        images: n images.
+        labels: (n,) class indices, of synthetic images those that were asked for.
         pixels: (n, C, *spatial) in [-1, 1].
         features: By feature space, (n, D).
     """
 
     images: ImageSet
+    labels: NDArray[np.int64]
     pixels: NDArray[np.float32]
     features: Mapping[str, NDArray[np.float64]]
 
@@ -40,7 +42,9 @@ class Seen:
     def through(cls, spaces: Mapping[str, Embed], images: ImageSet) -> Self:
         """Read images and describe them in every feature space."""
         pixels = images.scaled()
-        return cls(images, pixels, {name: embed(pixels) for name, embed in spaces.items()})
+        return cls(
+            images, images.labels, pixels, {name: embed(pixels) for name, embed in spaces.items()}
+        )
 
 
 @dataclass(frozen=True)

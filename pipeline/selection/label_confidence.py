@@ -39,7 +39,7 @@ class LabelConfidence:
         """Fit the regression; classes weigh the same."""
         from sklearn.linear_model import LogisticRegression
 
-        labels = ground.training.images.labels
+        labels = ground.training.labels
         if len(np.unique(labels)) < 2:
             return cls(ground.classify, None)
         regression = LogisticRegression(C=_STRENGTH, class_weight="balanced", max_iter=1000)
@@ -51,9 +51,9 @@ class LabelConfidence:
         if probabilities.shape[1] == 1:
             return np.ones(len(probabilities))
         rows = np.arange(len(probabilities))
-        asked = probabilities[rows, seen.images.labels]
+        asked = probabilities[rows, seen.labels]
         others = probabilities.copy()
-        others[rows, seen.images.labels] = 0.0
+        others[rows, seen.labels] = 0.0
         share: NDArray[np.float64] = asked / (asked + others.max(1))
         return np.maximum(share, _LEAST)
 
@@ -62,6 +62,6 @@ class LabelConfidence:
         voted = self._network(seen.images)
         if self._regression is None:
             return voted
-        own = np.zeros_like(voted)
+        own = np.zeros((len(seen.labels), voted.shape[1]))
         own[:, self._regression.classes_] = self._regression.predict_proba(seen.features[_SPACE])
         return (voted + own) / 2.0

@@ -80,7 +80,7 @@ class Realism:
     def fit(cls, ground: Ground) -> Self:
         """Measure the neighbourhoods, and how real each row looks to rows of other patients."""
         training = ground.training
-        labels = training.images.labels
+        labels = training.labels
         return cls(
             {
                 space: {
@@ -97,9 +97,9 @@ class Realism:
 
     def __call__(self, seen: Seen) -> NDArray[np.float64]:
         """Score one half where only one in twenty rows looks less real, and one at twice that."""
-        scores = np.full(len(seen.images), _LEAST)
-        for label in np.unique(seen.images.labels):
-            mine = seen.images.labels == label
+        scores = np.full(len(seen.labels), _LEAST)
+        for label in np.unique(seen.labels):
+            mine = seen.labels == label
             regions = [each[int(label)] for each in self._regions.values() if label in each]
             if not regions:
                 continue

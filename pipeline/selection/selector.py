@@ -187,7 +187,7 @@ class Selector:
     ) -> dict[str, float]:
         """Recall and coverage by the chosen images, and by as many that stand for all."""
         training = self._ground.training
-        rows = training.features[space][training.images.labels == label]
+        rows = training.features[space][training.labels == label]
         picked = judged.features[space][mine & chosen]
         every = np.flatnonzero(mine)
         # Both grow with the number of images, so that all are thinned to as many as the chosen.

@@ -54,7 +54,7 @@ def fitted(root: Path, training: ImageSet, validation: ImageSet, **options) -> S
         validation,
         training.manifest["patient_id"].to_numpy(),
         Selection(**options),
-        steps=50,
+        steps=40,
         seed=1,
         machine=Machine(),
         augment=Augment(),

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from pipeline import config
 from pipeline.errors import DataError, ParameterError
-from pipeline.imageset import ImageSet
+from pipeline.imageset import ImageSet, ImageSetWriter
+from pipeline.splits import Splits
 from pipeline.tracking import NullRun
-from pipeline.workflows import synthesize, train_gan
+from pipeline.workflows import assess, synthesize, train_gan
 from tests import tiny_project
 
 
@@ -29,12 +34,14 @@ def sampled(project, **changes):
     root, family = project
     params = tiny_project.params()
     section = config.Synthesize(**{"per_class": 3, **changes})
-    synthesize.run(params.model_copy(update={"synthesize": section}), root, family, NullRun())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DVC_ROOT", str(root))
+        synthesize.run(params.model_copy(update={"synthesize": section}), root, family, NullRun())
     return ImageSet.open(root / "data/synthetic" / family / "r0f0g0")
 
 
 def test_makes_the_asked_number_of_each_class(project):
-    """Rows with their label, origin and seed, all selected, in the scans' unit and type."""
+    """Rows with their label, origin and seed, in the scans' unit and type."""
     images = sampled(project)
     family = project[1]
     manifest = images.manifest
@@ -42,8 +49,6 @@ def test_makes_the_asked_number_of_each_class(project):
     assert set(manifest["origin"]) == {family}
     assert set(manifest["patient_id"]) == {"synthetic"}
     assert manifest["parent_ids"].eq("").all()
-    assert manifest["selected"].eq(1).all()
-    assert manifest["selection_score"].isna().all()
     assert manifest["image_id"].iloc[0] == f"{family}-r0f0g0-00001"
     assert manifest["seed"].nunique() == 6
     assert images.dtype == np.int16
@@ -54,12 +59,97 @@ def test_makes_the_asked_number_of_each_class(project):
 
 
 def test_more_images_leave_the_others_as_they_were(project):
-    """The first three of a class are the same whether three or five are asked for."""
+    """The first three of a class, and their scores, are the same if three or five are asked for."""
     few, many = sampled(project), sampled(project, per_class=5)
     for label in tiny_project.CLASSES:
-        three = few.stored(few.manifest["label"].eq(label).to_numpy())
-        five = many.stored(many.manifest["label"].eq(label).to_numpy())
-        assert np.array_equal(three, five[:3])
+        three, five = (each.take(each.manifest["label"].eq(label)) for each in (few, many))
+        assert np.array_equal(three.stored(), five.stored()[:3])
+        scores = [each.manifest["selection_score"].tolist() for each in (three, five)]
+        assert scores[0] == scores[1][:3]
+
+
+def test_selects_a_share_of_each_class(project):
+    """Half of four of each, with a score from 0 to 1, and a summary beside them."""
+    images = sampled(project, per_class=4)
+    manifest = images.manifest
+    # Images that pass for copies are never selected, of which this generator makes none.
+    assert manifest.groupby("label")["selected"].sum().tolist() == [2, 2]
+    assert manifest["selection_score"].between(0, 1).all()
+    summary = json.loads((images.root / "selection.json").read_text())
+    assert {name: found["images"] for name, found in summary.items()} == dict.fromkeys(
+        tiny_project.CLASSES, 4
+    )
+
+
+def test_without_selection_all_are_selected(project):
+    """Nothing is scored, and no network is fitted."""
+    images = sampled(project, selection={"enabled": False})
+    assert images.manifest["selected"].eq(1).all()
+    assert images.manifest["selection_score"].isna().all()
+    assert not (images.root / "selection.json").exists()
+
+
+def test_selection_changes_nothing_but_its_two_columns(project):
+    """Text as it was, seeds and empty cells among it."""
+    tables = []
+    for enabled in (True, False):
+        root = sampled(project, selection={"enabled": enabled}).root
+        table = pd.read_csv(root / "manifest.csv", dtype=str, keep_default_na=False)
+        tables.append(table.drop(columns=["selected", "selection_score"]))
+    pd.testing.assert_frame_equal(*tables)
+
+
+def test_the_same_seed_gives_the_same_bytes(project):
+    """Also where the network has to be fitted again."""
+    found = []
+    for _ in range(2):
+        root = sampled(project).root
+        found.append([(root / name).read_bytes() for name in ("manifest.csv", "selection.json")])
+        shutil.rmtree(project[0] / ".resume/fitted")
+    assert found[0] == found[1]
+
+
+def rewritten(project, changed=()):
+    """Write data/images anew, whole, with the pixels of some parts turned upside down."""
+    root = project[0]
+    splits, rng = Splits.open(root / "data/splits.csv"), np.random.default_rng(0)
+    training = ImageSet.open(root / "data/augmented/r0f0")
+    with ImageSetWriter(
+        root / "data/images", training.meta, capacity=28, shape=(1, 16, 16), dtype="i2"
+    ) as writer:
+        for part, known in (("train", training), ("val", None), ("test", None)):
+            for row, image_id in enumerate(sorted(splits.ids(0, 0, part))):
+                image = rng.integers(-100, 200, (1, 16, 16))
+                image = image if known is None else known.stored([row])[0]
+                writer.add(
+                    image[:, ::-1] if part in changed else image,
+                    image_id=image_id,
+                    label=tiny_project.CLASSES[row % 2],
+                    patient_id=image_id,
+                    origin="real",
+                )
+
+
+def test_test_rows_change_nothing(project):
+    """A selection is the same whatever the test rows show; validation rows may choose a step."""
+    bytes_of = []
+    for changed in ((), ("test",)):
+        rewritten(project, changed)
+        root = sampled(project, per_class=6).root
+        bytes_of.append((root / "manifest.csv").read_bytes())
+        shutil.rmtree(project[0] / ".resume/fitted")
+    assert bytes_of[0] == bytes_of[1]
+
+
+def test_assess_looks_through_the_same_network(project, monkeypatch):
+    """What selection fitted is found by assess, and not fitted again."""
+    root, family = project
+    rewritten(project)
+    shutil.rmtree(root / ".resume/fitted", ignore_errors=True)
+    sampled(project)
+    monkeypatch.setenv("DVC_ROOT", str(root))
+    assess.run(tiny_project.params(), root, family, NullRun())
+    assert len(list((root / ".resume/fitted/fold_embedding").glob("*.safetensors"))) == 1
 
 
 def test_counts_by_class_win(project):
