@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import DataError
-from pipeline.imageset import ImageSet, ImageSetWriter, Meta, narrowest_dtype
+from pipeline.imageset import ImageSet, ImageSetWriter, Meta, narrowest_dtype, write_selection
 
 META = Meta(("cyst", "metastasis"), ("CT",), "HU", (-100.0, 200.0))
 PIXELS = np.arange(3 * 16, dtype=np.int16).reshape(3, 1, 4, 4) * 5 - 100
@@ -50,6 +50,24 @@ class TestRoundTrip:
         row = images.manifest.iloc[1]
         assert (row["parent_ids"], row["spacing_mm"], row["size"]) == ("a b", "0.5x0.7", 1)
         assert int(row["seed"]) == 2**62 + 1
+
+    def test_a_selection_can_be_written_afterwards(self, tmp_path):
+        """Two columns change, and no other byte: not those of great seeds or empty cells."""
+        first = write(tmp_path / "first", seed=2**62 + 1)
+        whole = ImageSet.open(first).manifest
+        write_selection(first, [True, False, True], [0.5, 0.0, 0.1234])
+        manifest = ImageSet.open(first).manifest
+        assert manifest["selected"].tolist() == [1, 0, 1]
+        assert manifest["selection_score"].tolist() == [0.5, 0.0, 0.1234]
+        columns = ["selected", "selection_score"]
+        pd.testing.assert_frame_equal(manifest.drop(columns=columns), whole.drop(columns=columns))
+        again = write(tmp_path / "again", seed=2**62 + 1)
+        for chosen in ([False] * 3, [True, False, True]):
+            write_selection(again, chosen, [0.5, 0.0, 0.1234])
+        assert (again / "manifest.csv").read_bytes() == (first / "manifest.csv").read_bytes()
+        assert sorted(path.name for path in first.iterdir()) == sorted(
+            ["images.npy", "masks.npy", "manifest.csv", "meta.json"]
+        )
 
     def test_the_same_images_are_the_same_bytes(self, tmp_path):
         """Whatever room was announced."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,9 +33,15 @@ def blobs(count: int, rng: np.random.Generator) -> list[np.ndarray]:
     return [blob(index % 2, rng) for index in range(count)]
 
 
-def written(root: Path, images: list[np.ndarray], labels: list[int] | None = None) -> ImageSet:
+def written(
+    root: Path,
+    images: list[np.ndarray],
+    labels: list[int] | None = None,
+    shape: tuple[int, ...] = (1, 16, 16),
+) -> ImageSet:
     """Images as an ImageSet, of alternating classes by default."""
-    with ImageSetWriter(root, META, capacity=len(images), shape=(1, 16, 16), dtype="i2") as writer:
+    meta = replace(META, channels=("red", "green", "blue")[: shape[0]])
+    with ImageSetWriter(root, meta, capacity=len(images), shape=shape, dtype="i2") as writer:
         for index, image in enumerate(images):
             label = index % 2 if labels is None else labels[index]
             writer.add(
@@ -200,6 +207,24 @@ def test_one_row_is_nothing_to_judge_by(scene):
     root, training, validation = scene[2]
     with pytest.raises(DataError, match="too few training rows"):
         fitted(root, training.take([0]), validation)
+
+
+@pytest.mark.parametrize("shape", [(3, 16, 16), (1, 8, 8, 8)], ids=["colour", "volume"])
+def test_colour_and_volumes_are_judged_alike(shape, tmp_path, monkeypatch):
+    """Copies, turned about any axis, are refused; noise does not pass."""
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    rng = np.random.default_rng(1)
+    levels = np.linspace(0, 100, 12).reshape(-1, *[1] * len(shape))
+    real = list(np.clip(levels + rng.normal(0, 3, (12, *shape)).cumsum(-1), -100, 200))
+    mirrored = [np.flip(image, axis=tuple(range(1, len(shape)))) for image in real]
+    training = written(tmp_path / "train", real, shape=shape)
+    noise = written(tmp_path / "noise", [rng.uniform(-100, 200, shape)] * 4, shape=shape)
+    selector = fitted(tmp_path, training, training)
+    judged = selector.judge(written(tmp_path / "mirrored", mirrored, shape=shape), lambda _: None)
+    assert (judged.score == 0).all()
+    judged = selector.judge(noise, lambda _: None)
+    assert (judged.scores["realism"] < PASS).all()
+    assert (judged.scores["copies"] == 1).all()
 
 
 def joined(first: Judged, second: Judged) -> Judged:
