@@ -142,13 +142,14 @@ def _steps(job: SetJob) -> int:
 def _select(job: SetJob, template: ImageSet, machine: Machine, report: Report) -> None:
     """Score the images of a set by the fold's training rows, and mark the best."""
     from pipeline.fidelity.features.fold_embedding import embedding_seed
-    from pipeline.selection.selector import Selector
+    from pipeline.selection.selector import Selector, learn
+    from pipeline.selection.summary import summarise
 
     splits = Splits.open(job.root / "data/splits.csv")
     training = template.take(template.manifest["origin"].eq("real").to_numpy(bool))
     splits.check_training(training, job.repeat, job.fold)
     group_of = splits.frame.drop_duplicates("image_id").set_index("image_id")["group_id"]
-    selector = Selector.fit(
+    ground = learn(
         training,
         splits.select(ImageSet.open(job.root / "data/images"), job.repeat, job.fold, "val"),
         group_of.loc[training.manifest["image_id"]].to_numpy(),
@@ -161,10 +162,11 @@ def _select(job: SetJob, template: ImageSet, machine: Machine, report: Report) -
         report=report,
     )
     directory = job.root / "data/synthetic" / job.family / job.name
+    selector = Selector.fit(ground)
     judged = selector.judge(ImageSet.open(directory), report)
     chosen = selector.choose(judged)
     write_selection(directory, chosen.tolist(), judged.score.tolist())
-    text = json.dumps(selector.summary(judged, chosen), indent=2, sort_keys=True)
+    text = json.dumps(summarise(ground, judged, chosen), indent=2, sort_keys=True)
     (directory / "selection.json").write_text(text + "\n", encoding="utf-8")
 
 

@@ -13,8 +13,9 @@ from pipeline.config import Augment, Selection
 from pipeline.errors import DataError
 from pipeline.fidelity.distances import pairwise
 from pipeline.imageset import ImageSet, ImageSetWriter, Meta
-from pipeline.selection.criterion import PASS
-from pipeline.selection.selector import Judged, Selector
+from pipeline.selection.criterion import PASS, Ground
+from pipeline.selection.selector import Selector, learn
+from pipeline.selection.summary import Judged, summarise
 
 META = Meta(("bright", "dark"), ("CT",), "HU", (-100.0, 200.0), positive_class="dark")
 EACH = 20
@@ -54,9 +55,14 @@ def written(
     return ImageSet.open(root)
 
 
-def fitted(root: Path, training: ImageSet, validation: ImageSet, **options) -> Selector:
-    """A selector of sixty rows' patients."""
-    return Selector.fit(
+def fitted(training: ImageSet, validation: ImageSet, **options) -> Selector:
+    """A selector by rows that are a patient each."""
+    return Selector.fit(learned(training, validation, **options))
+
+
+def learned(training: ImageSet, validation: ImageSet, **options) -> Ground:
+    """What the criteria are fitted on."""
+    return learn(
         training,
         validation,
         training.manifest["patient_id"].to_numpy(),
@@ -78,7 +84,8 @@ def scene(tmp_path_factory):
         patch.setenv("DVC_ROOT", str(root))
         training = written(root / "train", real)
         validation = written(root / "val", blobs(20, rng))
-        selector = fitted(root, training, validation)
+        ground = learned(training, validation)
+        selector = Selector.fit(ground)
         planted = {
             "fresh": (blobs(EACH, rng), None),
             "noise": ([rng.normal(50, 60, (1, 16, 16)) for _ in range(EACH)], None),
@@ -92,7 +99,7 @@ def scene(tmp_path_factory):
         }
         sets = {name: written(root / name, *given) for name, given in planted.items()}
         judged = {name: selector.judge(images, lambda _: None) for name, images in sets.items()}
-    return selector, judged, (root, training, validation)
+    return selector, judged, (root, training, validation), ground
 
 
 def passed(judged, name):
@@ -139,7 +146,7 @@ def test_an_image_is_as_good_as_the_worst_criterion_says(scene):
 
 def test_half_of_a_mixture_is_its_good_half(scene):
     """Fresh images among as much noise: hardly any noise is chosen, and of each class half."""
-    selector, judged, _ = scene
+    selector, judged, *_ = scene
     both = joined(judged["fresh"], judged["noise"])
     chosen = selector.choose(both)
     assert chosen.sum() == EACH
@@ -153,7 +160,7 @@ def test_variety_does_not_shrink(scene):
 
     Chosen by score alone, what is most ordinary is chosen, which lies closer together.
     """
-    selector, judged, _ = scene
+    selector, judged, *_ = scene
     fresh = judged["fresh"]
     half = selector.choose(fresh)
     texture = fresh.features["texture"]
@@ -166,7 +173,7 @@ def test_variety_does_not_shrink(scene):
 
 def test_scores_do_not_depend_on_which_other_images_there_are(scene):
     """The same bits, whether an image is judged among twenty or among three."""
-    selector, judged, (root, _, _) = scene
+    selector, judged, (root, _, _), _ = scene
     few = ImageSet.open(root / "fresh").take([4, 9, 16])
     again = selector.judge(few, lambda _: None)
     for name, scores in again.scores.items():
@@ -175,9 +182,9 @@ def test_scores_do_not_depend_on_which_other_images_there_are(scene):
 
 def test_the_summary_counts(scene):
     """Images, selected and failed by class, and variety before and after."""
-    selector, judged, _ = scene
+    selector, judged, _, ground = scene
     mixed = joined(judged["fresh"], judged["copies"])
-    summary = selector.summary(mixed, selector.choose(mixed))
+    summary = summarise(ground, mixed, selector.choose(mixed))
     assert set(summary) == {"bright", "dark"}
     for found in summary.values():
         assert found["images"] == EACH
@@ -194,18 +201,18 @@ def test_criteria_can_be_switched_off(scene, monkeypatch):
     monkeypatch.setenv("DVC_ROOT", str(root))
     noise = ImageSet.open(root / "noise").take([0, 1])
     copies = ImageSet.open(root / "copies").take([0, 1])
-    selector = fitted(root, training, validation, criteria=())
+    selector = fitted(training, validation, criteria=())
     assert selector.judge(noise, lambda _: None).score.tolist() == [1.0, 1.0]
-    selector = fitted(root, training, validation, criteria=("copies",))
+    selector = fitted(training, validation, criteria=("copies",))
     assert selector.judge(noise, lambda _: None).score.tolist() == [1.0, 1.0]
     assert selector.judge(copies, lambda _: None).score.tolist() == [0.0, 0.0]
 
 
 def test_one_row_is_nothing_to_judge_by(scene):
     """The set is named."""
-    root, training, validation = scene[2]
+    _, training, validation = scene[2]
     with pytest.raises(DataError, match="too few training rows"):
-        fitted(root, training.take([0]), validation)
+        fitted(training.take([0]), validation)
 
 
 @pytest.mark.parametrize("shape", [(3, 16, 16), (1, 8, 8, 8)], ids=["colour", "volume"])
@@ -218,7 +225,7 @@ def test_colour_and_volumes_are_judged_alike(shape, tmp_path, monkeypatch):
     mirrored = [np.flip(image, axis=tuple(range(1, len(shape)))) for image in real]
     training = written(tmp_path / "train", real, shape=shape)
     noise = written(tmp_path / "noise", [rng.uniform(-100, 200, shape)] * 4, shape=shape)
-    selector = fitted(tmp_path, training, training)
+    selector = fitted(training, training)
     judged = selector.judge(written(tmp_path / "mirrored", mirrored, shape=shape), lambda _: None)
     assert (judged.score == 0).all()
     judged = selector.judge(noise, lambda _: None)
