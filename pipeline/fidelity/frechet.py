@@ -44,5 +44,10 @@ def _trace_of_root(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
     values of X Y.T, (n, m). With more images than features, X and Y give way to the triangular
     (D, D) factors of the same covariances.
     """
-    roots = [np.linalg.qr(each, mode="r") if len(each) > each.shape[1] else each for each in (x, y)]
-    return float(np.linalg.svd(roots[0] @ roots[1].T, compute_uv=False).sum())
+    first, second = (_factor(each) if len(each) > each.shape[1] else each for each in (x, y))
+    return float(np.linalg.svd(first @ second.T, compute_uv=False).sum())
+
+
+def _factor(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    factor: Any = np.linalg.qr(x, mode="r")
+    return np.asarray(factor, np.float64)

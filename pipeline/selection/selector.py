@@ -66,7 +66,10 @@ def learn(
         augment=augment,
         report=report,
     )
-    spaces: dict[str, Embed] = {"embedding": network, "texture": Texture.fit(training)}
+    spaces: dict[str, Embed] = {
+        "embedding": network.of_pixels,
+        "texture": Texture.fit(training).of_pixels,
+    }
     return Ground(Seen.through(spaces, training), groups, spaces, network.probabilities, options)
 
 

@@ -116,15 +116,22 @@ class FoldEmbedding:
         """Classify images, (N, K), in the order of the training rows' classes."""
         return predict(self._network, images, self._machine)
 
-    @torch.no_grad()
     def __call__(self, images: ImageSet) -> NDArray[np.float64]:
         """Embed N images, (N, D)."""
+        starts = range(0, len(images), _BATCH)
+        return np.concatenate(
+            [self.of_pixels(images.scaled(slice(start, start + _BATCH))) for start in starts]
+        )
+
+    @torch.no_grad()
+    def of_pixels(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Embed images, (N, C, *spatial) in [-1, 1], as (N, D)."""
         seen: list[Tensor] = []
         head = [layer for layer in self._network.modules() if isinstance(layer, nn.Linear)][-1]
         hook = head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].cpu()))
         try:
             for start in range(0, len(images), _BATCH):
-                batch = torch.from_numpy(images.scaled(slice(start, start + _BATCH)))
+                batch = torch.from_numpy(np.asarray(images[start : start + _BATCH]))
                 self._network(to_device(batch, self._machine))
         finally:
             hook.remove()
