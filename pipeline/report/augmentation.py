@@ -117,10 +117,12 @@ def draw(document: Mapping[str, Any], path: Path) -> None:
     figure = plots.blank(8.4, 4.2)
     axes = figure.subplots()
     for number, each in enumerate(document["lines"]):
-        colour, marker = plots.COLOURS[number % len(plots.COLOURS)], MARKERS[number % len(MARKERS)]
-        _draw_line(axes, each, colour, marker)
-        if each["family"]:
-            axes.axvline(each["points"][0]["added"], color="0.75", lw=1, ls=":", zorder=0)
+        _draw_line(axes, each, number)
+    if len(document["lines"]) > 1:
+        start = document["lines"][1]["points"][0]
+        axes.axvline(start["added"], color="0.75", lw=1, ls=":", zorder=0)
+        label = "classical, each fold at its chosen size"
+        axes.plot(start["added"], start["mean"], "D", color="0.2", ms=7, zorder=4, label=label)
     axes.set_xlabel(
         "images added to the real ones of a fold\n"
         f"(band: {document['confidence']:.0%} interval over folds; ring: chosen by validation, "
@@ -134,8 +136,9 @@ def draw(document: Mapping[str, Any], path: Path) -> None:
     plots.save(figure, path)
 
 
-def _draw_line(axes: Axes, each: Mapping[str, Any], colour: str, marker: str) -> None:
+def _draw_line(axes: Axes, each: Mapping[str, Any], number: int) -> None:
     points = each["points"]
+    colour, marker = plots.COLOURS[number % len(plots.COLOURS)], MARKERS[number % len(MARKERS)]
     x = [point["added"] for point in points]
     low, mean, high = (
         np.array([point[key] for point in points], np.float64) for key in ("low", "mean", "high")
@@ -146,11 +149,11 @@ def _draw_line(axes: Axes, each: Mapping[str, Any], colour: str, marker: str) ->
         if not point["chosen"]:
             continue
         place = point["added"], point["mean"]
-        axes.plot(*place, "o", ms=11, mfc="none", mec=colour, mew=1.4)
-        # The start of a synthetic line is the classical line's choice, which has its own number.
-        above = not each["family"]
+        axes.plot(*place, "o", ms=12, mfc="none", mec=colour, mew=1.4)
+        # All synthetic lines start at one point, where their numbers go one below the other.
+        shift = 10 if number == 0 else -10 * (number if point["asked"] == 0 else 1)
         axes.annotate(
-            f"{point['chosen']}/{len(point['folds'])}", place, (0, 10 if above else -10),
+            f"{point['chosen']}/{len(point['folds'])}", place, (0, shift),
             textcoords="offset points", color=colour, fontsize=8, ha="center",
-            va="bottom" if above else "top",
+            va="bottom" if number == 0 else "top",
         )  # fmt: skip

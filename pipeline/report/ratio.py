@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,9 @@ from pipeline.imageset import ImageSet
 from pipeline.report import plots
 from pipeline.splits import Splits
 from pipeline.statistics.t_interval import t_interval
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 RUN = ["share", "repeat", "fold", "seed"]
 # Half of the last digit that predictions are written with.
@@ -69,27 +72,22 @@ def draw(
         confidence: Of the bands.
         path: The PNG file; its numbers go beside it as CSV.
     """
-    figure = plots.blank(9.4, 3.9)
+    figure = plots.blank(9.4, 4.2)
     panels = figure.subplots(1, 2)
-    titles = {"val_loss": "validation loss (chooses)", "test": f"test {plots.NAMES[metric]}"}
+    titles = {"val_loss": "validation loss, which chooses", "test": f"test {plots.NAMES[metric]}"}
     for panel, (key, title) in zip(panels, titles.items(), strict=True):
         for row, (arm, points) in enumerate(shares.items()):
-            colour = plots.COLOURS[row % len(plots.COLOURS)]
-            x = [point["share"] for point in points]
-            low, mean, high = (
-                np.array([point[key][part] for point in points], float)
-                for part in ("low", "mean", "high")
-            )
-            panel.fill_between(x, low, high, color=colour, alpha=0.13, lw=0)
-            panel.plot(x, mean, color=colour, lw=1.8, marker="o", ms=4, label=arm)
-            often = [90 * point["chosen"] / max(point["folds"], 1) for point in points]
-            panel.scatter(x, mean, s=often, color=colour, zorder=3)
+            _draw_line(panel, arm, points, key, plots.COLOURS[row % len(plots.COLOURS)])
         panel.set_xticks(sorted({point["share"] for each in shares.values() for point in each}))
-        panel.set_xlabel(f"synthetic share of each batch\n(larger dots: chosen more often; "
-                         f"band: {confidence:.0%} over runs)")  # fmt: skip
-        panel.set_ylabel(title)
+        panel.set_title(title, fontsize=10)
         panel.grid(color="0.92")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", fontsize=8)
+    figure.supxlabel(
+        "synthetic share of each batch\n"
+        f"(band: {confidence:.0%} interval over runs; numbers: in how many folds it was chosen)",
+        fontsize=9,
+    )
+    named = panels[0].get_legend_handles_labels()
+    figure.legend(*named, loc="outside upper center", ncols=3, fontsize=9)
     plots.save(figure, path)
     rows = [
         {"arm": arm, "share": point["share"], "figure": key, **point[key],
@@ -98,6 +96,23 @@ def draw(
     ]  # fmt: skip
     table = pd.DataFrame(rows)
     table.to_csv(path.with_suffix(".csv"), index=False, lineterminator="\n", float_format="%.6g")
+
+
+def _draw_line(
+    panel: Axes, arm: str, points: Sequence[Mapping[str, Any]], key: str, colour: str
+) -> None:
+    x = [point["share"] for point in points]
+    low, mean, high = (
+        np.array([point[key][part] for point in points], np.float64)
+        for part in ("low", "mean", "high")
+    )
+    panel.fill_between(x, low, high, color=colour, alpha=0.13, lw=0)
+    panel.plot(x, mean, color=colour, lw=1.8, marker="o", ms=5, label=arm)
+    for point, height in zip(points, mean, strict=True):
+        panel.annotate(
+            f"{point['chosen']}/{point['folds']}", (point["share"], height), (0, 5),
+            textcoords="offset points", color=colour, fontsize=8, ha="center",
+        )  # fmt: skip
 
 
 def _of_arm(
