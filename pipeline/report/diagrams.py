@@ -68,8 +68,11 @@ def draw_reliability(
     rows = -(-len(arms) // columns)
     figure = blank(2.5 * columns + 0.6, 2.5 * rows + 0.7)
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
-    for panel in panels[len(arms) :]:
-        panel.remove()
+    for place, panel in enumerate(panels):
+        if place >= len(arms):
+            panel.remove()
+        elif place + columns >= len(arms):
+            panel.tick_params(labelbottom=True)  # the lowest of its column, in whatever row
     for panel, (arm, colour) in zip(panels, colours(arms).items(), strict=False):
         points = arms[arm]["reliability"]
         most = max(point["images"] for point in points)
@@ -83,6 +86,7 @@ def draw_reliability(
         panel.set_title(f"{arm}\ncalibration error {arms[arm]['ece']['mean']:.3f}", fontsize=9)
         panel.set_xlim(-0.02, 1.02)
         panel.set_ylim(-0.02, 1.02)
+        panel.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
         panel.set_aspect("equal")
         panel.grid(color="0.92")
     of = positive_class or "the most probable class"

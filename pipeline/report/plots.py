@@ -99,20 +99,46 @@ def draw_curve(
 def add_curve(
     axes: Axes, lines: Sequence[Line], *, x_label: str, y_label: str, log: bool = False
 ) -> None:
-    """Draw lines with bands into a panel; see `draw_curve`."""
+    """Draw lines with bands into a panel; see `draw_curve`.
+
+    At few places bands of several lines would lie on each other; there they are bars side by side.
+    """
     places = sorted({float(x) for line in lines for x in line.x})
     if log:
         axes.set_xscale("log")
-    for line in lines:
+    few = len(places) <= _TICKS
+    for row, line in enumerate(lines):
         y, low, high = (_gaps(part) for part in (line.y, line.low, line.high))
-        axes.fill_between(line.x, low, high, color=line.colour, alpha=0.13, lw=0)
-        axes.plot(line.x, y, color=line.colour, marker=line.marker, ms=5, lw=1.8, label=line.label)
-    if len(places) <= _TICKS:
+        style: dict[str, Any] = {
+            "color": line.colour,
+            "marker": line.marker,
+            "lw": 1.8,
+            "label": line.label,
+        }
+        x = _aside(line.x, places, row - (len(lines) - 1) / 2, log=log) if few else list(line.x)
+        if few:
+            axes.vlines(x, low, high, color=line.colour, lw=2.2, alpha=0.45)
+        else:
+            axes.fill_between(x, low, high, color=line.colour, alpha=0.1, lw=0)
+            style["markevery"] = max(1, len(x) // _TICKS)
+        axes.plot(x, y, ms=5, mec="white", mew=0.6, **style)
+    if few:
         axes.set_xticks(places, [f"{place:g}" for place in places])
         axes.set_xticks([], minor=True)
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
     axes.grid(color="0.92")
+
+
+def _aside(x: Sequence[float], places: Sequence[float], steps: float, *, log: bool) -> list[float]:
+    """Move a line's places by some small steps, so that its bars stand beside the others'."""
+    if len(places) < 2:
+        return [place + 0.02 * steps * max(abs(place), 1) for place in x]
+    if log:
+        step = (places[-1] / places[0]) ** 0.011
+        return [place * step**steps for place in x]
+    step = 0.011 * (places[-1] - places[0])
+    return [place + step * steps for place in x]
 
 
 def draw_arms(

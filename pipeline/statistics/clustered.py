@@ -53,4 +53,4 @@ def _common(moves: NDArray[np.float64]) -> float:
     if seeds == 1 or whole <= 0:
         return 1.0
     own = float(moves.var(axis=1, ddof=1).sum()) / (folds**2 * seeds)
-    return float(max((whole - own) / whole, 0.0))
+    return float(max(whole - own, 0.0) / whole)
