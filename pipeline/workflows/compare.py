@@ -65,8 +65,8 @@ def run(params: Params, root: Path, tracker: tracking.Run) -> None:
         _headline(outcomes).arms, images, splits, root / "predictions",
         metric=chosen.primary, confidence=chosen.confidence,
     )  # fmt: skip
-    document["curves"] = {**document.get("curves", {}), "shares": shares}
     if shares:
+        document["curves"] |= {"shares": shares}
         picture = root / "plots/compare/shares.png"
         ratio.draw(shares, chosen.primary, chosen.confidence, picture)
     path = root / "metrics/comparison.json"
@@ -286,7 +286,7 @@ def _draw(written: Mapping[str, Any], outcomes: Outcomes, directory: Path) -> No
     diagrams.draw_reliability(arms, written["positive_class"], directory / "reliability.png")
     plots.write_tables(arms, contrasts, directory)
     scores.write_tables(outcomes, directory)
-    if written["curves"]:
+    if "patients" in written["curves"]:
         by_patients = written["curves"]["patients"]["arms"]
         diagrams.draw_patients(by_patients, outcomes.arms, shown, directory / "patients.png")
     if written["subgroups"]:
