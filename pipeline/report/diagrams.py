@@ -127,7 +127,8 @@ def draw_subgroups(parts: Sequence[Mapping[str, Any]], metric: str, path: Path) 
         for part in parts
         for found in part["differences"]
     ]
-    write_table(pd.DataFrame(rows), path.with_suffix(".csv"))
+    columns = ["column", "level", "groups", "arm", "against", "metric", "difference", "low", "high"]
+    write_table(pd.DataFrame(rows, columns=columns), path.with_suffix(".csv"))
 
 
 def _line(arm: str, points: Sequence[Mapping[str, Any]], x: str, colour: str, marker: str) -> Line:

@@ -128,9 +128,9 @@ def _levels(column: str, manifest: pd.DataFrame) -> tuple[list[str], list[str]]:
             PARAMETER,
             f"{column!r} is no column that the source added to data/images/manifest.csv; {choice}",
         )
-    text = manifest[column].astype(str).str.strip()
-    given = manifest[column].notna() & text.ne("")
-    if text[given].nunique() < 2:
+    text = manifest[column].astype(str).str.strip().where(manifest[column].notna(), "")
+    given = text.ne("")
+    if text.nunique() < 2:
         raise ParameterError(PARAMETER, f"the column {column!r} holds one value only; leave it out")
     numbers = pd.to_numeric(text[given], errors="coerce")
     if numbers.isna().any():

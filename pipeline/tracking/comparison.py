@@ -24,6 +24,8 @@ def show_comparison(
 ) -> None:
     """Show a comparison: a figure per arm and contrast, plots, and a child per classifier.
 
+    Figures of the headline size keep their names whatever further sizes there are.
+
     Args:
         run: The comparison's own run.
         result: The content of metrics/comparison.json.
@@ -31,24 +33,37 @@ def show_comparison(
         root: The project's root.
         shown: Tags of the children that are there already.
     """
-    for arm, figures in result["arms"].items():
-        run.metrics(_finite({f"{arm}/{key}": figures[key]["mean"] for key in METRIC_NAMES}))
-    for row in result["contrasts"]:
-        name = f"{row['arm']} minus {row['against']}/{row['metric']}"
-        run.metrics(_finite({name: row["difference"]}))
+    for size, document in _sizes(result).items():
+        place = "" if size == result["train_patients"] else f" with {size} patients"
+        for arm, figures in document["arms"].items():
+            values = {f"{arm}{place}/{key}": figures[key]["mean"] for key in METRIC_NAMES}
+            run.metrics(_finite(values))
+        for row in document["contrasts"]:
+            name = f"{row['arm']} minus {row['against']}{place}/{row['metric']}"
+            run.metrics(_finite({name: row["difference"]}))
     run.artifact(root / "metrics/comparison.json")
     run.artifact(root / "plots/compare", "plots")
     keys = {entry.item: entry.key for entry in lockfile.read(root / "dvc.lock", "classify")}
     there = {tuple(tags.get(name) for name in CLASSIFIER_TAGS) for tags in shown}
-    for row in result["runs"]:
+    for row in classifiers(result):
         tags = {"augmentation": row["arm"], **{name: row[name] for name in CLASSIFIER_TAGS[1:]}}
         if tuple(str(value) for value in tags.values()) in there:
             continue
         directory, _, family = params.classify.arms[row["arm"]].images.rpartition("/")
         more = {"family": family} if directory == "data/synthetic" else {}
+        more["train_patients"] = row["train_patients"]
         more["stage_key"] = keys.get(row["arm"], "")
         name = f"{row['arm']} r{row['repeat']}f{row['fold']}s{row['seed']}"
         run.child(name, tags | more, _finite(row["metrics"]))
+
+
+def classifiers(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Every trained classifier of a comparison, of all sizes of the training part."""
+    return [row for document in _sizes(result).values() for row in document["runs"]]
+
+
+def _sizes(result: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    return result.get("sizes") or {result["train_patients"]: result}
 
 
 def _finite(values: Mapping[str, float | None]) -> dict[str, float]:

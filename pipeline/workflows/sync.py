@@ -104,6 +104,6 @@ def _show_comparison(
     """Complete the comparison's children; returns how many were missing."""
     result = json.loads((root / "metrics/comparison.json").read_text(encoding="utf-8"))
     before = [] if fresh else store.children(shown)
-    if len(before) < len(result["runs"]):
+    if len(before) < len(tracking.classifiers(result)):
         tracking.show_comparison(shown, result, params, root, before)
-    return len(result["runs"]) - len(before)
+    return len(tracking.classifiers(result)) - len(before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +14,7 @@ from pipeline.imageset import ImageSet
 from pipeline.report import covariates
 from pipeline.report.outcomes import read
 from pipeline.splits import Splits
-from pipeline.statistics import corrected_t
+from pipeline.statistics import Paired, corrected_t, equivalence, holm, power
 from pipeline.tracking import NullRun
 from pipeline.workflows import compare
 from tests.simulated_run import make_run, parameters
@@ -246,3 +247,89 @@ def test_seeds_are_no_further_patients(tmp_path):
     for row, first in zip(compared(tmp_path)["contrasts"], once, strict=True):
         for key in ("difference", "low", "high", "p", "p_holm"):
             assert row[key] == pytest.approx(first[key])
+
+
+def sized(root: Path, params=None) -> dict:
+    """Compare two sizes: the first repeat stands for 20 training patients, the second for all."""
+    images, splits = ImageSet.open(root / "data/images"), Splits.open(root / "data/splits.csv")
+    found = read(list(EQUAL), images, splits, root / "predictions")
+    whole = found["all"] if isinstance(found, dict) else found
+    by_size = {}
+    for size, repeat in (("20", 0), ("all", 1)):
+        folds = tuple(fold for fold in whole.folds if fold.repeat == repeat)
+        if size == "20":
+            folds = tuple(
+                replace(fold, training=frozenset(sorted(fold.training)[fold.fold :: 2]))
+                for fold in folds
+            )
+        runs = {arm: table[table["repeat"].eq(repeat)] for arm, table in whole.runs.items()}
+        by_size[size] = replace(whole, folds=folds, runs=runs)
+    nothing = {size: replace(part, arms=()) for size, part in by_size.items()}
+    return compare.compare(params or parameters(), by_size, nothing)
+
+
+def test_sizes_share_one_correction_and_have_each_their_test(folded):
+    """Four contrasts are one family; the limited size is tested over draws."""
+    found = sized(folded)
+    assert list(found["sizes"]) == ["20", "all"]
+    assert found["train_patients"] == "20"
+    assert found["contrasts"] == found["sizes"]["20"]["contrasts"]
+    assert [found["sizes"][size]["test"] for size in ("20", "all")] == ["mrmc", "corrected_t"]
+    rows = [row for size in found["sizes"].values() for row in size["contrasts"]]
+    assert [row["p_holm"] for row in rows] == pytest.approx(holm([row["p"] for row in rows]))
+    assert [row["power"]["alpha"] for row in rows] == pytest.approx([0.05 / 4] * 4)
+    assert [row["train_patients"] for row in rows] == ["20", "20", "all", "all"]
+    assert {run["train_patients"] for run in found["sizes"]["all"]["runs"]} == {"all"}
+    curve = found["curves"]["patients"]
+    assert [point["patients"] for point in curve["arms"]["real"]["auc"]] == [20, 40]
+    assert set(curve["worth"]) == {"real", "classical+synthetic"}
+    assert "sizes" not in compared(folded)
+
+
+def test_headline_arms_are_corrected_apart(folded):
+    """The others are exploratory and say so."""
+    found = compared(folded, parameters(headline=["classical+synthetic"]))
+    by_arm = {row["arm"]: row for row in found["contrasts"]}
+    assert by_arm["classical+synthetic"]["family"] == "headline"
+    assert by_arm["classical"]["family"] == "exploratory"
+    assert "exploratory" in by_arm["classical"]["sentence"]
+    for row in found["contrasts"]:
+        assert row["p_holm"] == row["p"]
+
+
+def test_the_rest_follows_from_error_and_degrees_of_freedom(folded):
+    """Equivalence and power of a written contrast are those of its own error."""
+    for row in compared(folded, parameters(equivalence_margin=0.1, power=0.9))["contrasts"]:
+        result = Paired("", row["difference"], 0, 0, 0, row["error"], row["df"])
+        assert row["equivalence"] == vars(equivalence(result, 0.1, 0.95))
+        assert power(result, row["power"]["smallest"], row["power"]["alpha"]) == pytest.approx(0.9)
+        assert row["effect_size"]["low"] < row["effect_size"]["value"]
+
+
+def test_equal_arms_of_many_patients_are_equivalent(tmp_path):
+    """Predictions that are the same, up to noise in few images, differ by nothing that matters."""
+    make_run(tmp_path, EQUAL, patients=300, repeats=2)
+    first = pd.read_csv(tmp_path / "predictions/classical.csv")
+    for arm in ("real", "classical+synthetic"):
+        other = first.copy()
+        turned = other.index[::97]
+        other.loc[turned, ["prob_cyst", "prob_metastasis"]] = 0.5
+        other.to_csv(tmp_path / f"predictions/{arm}.csv", index=False)
+    rows = compared(tmp_path, parameters(equivalence_margin=0.05))["contrasts"]
+    assert {row["verdict"] for row in rows} == {"equivalent"}
+    assert all("makes no difference that matters" in row["sentence"] for row in rows)
+
+
+def test_subgroups_are_compared_and_drawn(folded):
+    """A column of the manifest divides the test images; the file and the figure tell both parts."""
+    path = folded / "data/images/manifest.csv"
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    frame.assign(scanner=["GE", "GE", "Philips", "Philips"] * 30).to_csv(path, index=False)
+    compare.run(parameters(subgroups=["scanner"]), folded, NullRun())
+    found = comparison(folded)["subgroups"]
+    assert [(part["level"], part["images"]) for part in found] == [("GE", 60), ("Philips", 60)]
+    assert set(found[0]["arms"]["real"]) == {
+        "balanced_accuracy", "auc", "sensitivity", "specificity",
+    }  # fmt: skip
+    assert (folded / "plots/compare/subgroups.png").exists()
+    assert (folded / "plots/compare/subgroups.csv").exists()

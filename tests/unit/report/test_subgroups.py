@@ -1,0 +1,121 @@
+"""The arms in parts of the test images."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.errors import ParameterError
+from pipeline.imageset import ImageSet
+from pipeline.report import subgroups
+from pipeline.report.evidence import Design
+from pipeline.report.outcomes import read
+from pipeline.seeding import numpy_rng
+from pipeline.splits import Splits
+from pipeline.statistics import corrected_t
+from tests.simulated_run import make_run
+
+ARMS = {"classical": 1.0, "synthetic": 3.0}
+METRICS = ["balanced_accuracy", "auc"]
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A finished run of 60 patients with two images each and three folds."""
+    return make_run(tmp_path, ARMS, patients=60)
+
+
+def described(root, **columns):
+    """The run's images, splits and predictions, with columns added to the manifest."""
+    path = root / "data/images/manifest.csv"
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    frame.assign(**columns).to_csv(path, index=False)
+    images, splits = ImageSet.open(root / "data/images"), Splits.open(root / "data/splits.csv")
+    found = read(list(ARMS), images, splits, root / "predictions")
+    return images, splits, found["all"] if isinstance(found, dict) else found
+
+
+def levels(parts) -> list[tuple[str, int]]:
+    """Each part's level and number of images."""
+    return [(part.level, int(sum(mask.sum() for mask in part.images))) for part in parts]
+
+
+def test_numbers_go_by_tertiles_of_all_images(root) -> None:
+    """The bounds are in the levels' names, and each image is in one part."""
+    given = described(root, size_mm=[str(k / 10) for k in range(120)])
+    found = levels(subgroups.divide(["size_mm"], *given))
+    assert found == [("below 3.97", 40), ("3.97 to 7.93", 40), ("from 7.93", 40)]
+
+
+def test_few_numbers_and_texts_are_levels(root) -> None:
+    """In order of size or of the alphabet; what is not given is a level of its own."""
+    grade = ["10", "9", "10"] * 40
+    scanner = ["GE"] * 60 + ["" for _ in range(60)]
+    given = described(root, grade=grade, scanner=scanner)
+    found = subgroups.divide(["grade", "scanner"], *given)
+    assert levels(found) == [("9", 40), ("10", 80), ("GE", 60), ("not given", 60)]
+    assert [part.column for part in found] == ["grade", "grade", "scanner", "scanner"]
+
+
+def test_small_levels_are_taken_together(root) -> None:
+    """Two scanners of eight and six patients are others; one alone keeps its name."""
+    scanner = np.repeat(["GE", "B", "C"], [92, 16, 12])
+    assert levels(subgroups.divide(["scanner"], *described(root, scanner=scanner))) == [
+        ("GE", 92), ("other", 28),
+    ]  # fmt: skip
+    scanner = np.repeat(["GE", "B"], [104, 16])
+    assert levels(subgroups.divide(["scanner"], *described(root, scanner=scanner))) == [
+        ("GE", 104), ("B", 16),
+    ]  # fmt: skip
+
+
+def test_figures_are_those_of_the_part_alone(root) -> None:
+    """Arms and difference follow from the part's images; no verdict is given."""
+    half = ["left"] * 60 + ["right"] * 60
+    images, splits, outcomes = described(root, side=half)
+    part = subgroups.divide(["side"], images, splits, outcomes)[0]
+    design = Design.of(outcomes, "all", 0.95)
+    found = subgroups.figures(
+        part, outcomes, [("synthetic", "classical")], METRICS, design, 50,
+        rng=numpy_rng(1, "parts"),
+    )  # fmt: skip
+    assert (found["column"], found["level"]) == ("side", "left")
+    assert (found["groups"], found["images"]) == (30, 60)
+    by_fold = {arm: [] for arm in ARMS}
+    for fold, mask in zip(outcomes.folds, part.images, strict=True):
+        for arm, values in by_fold.items():
+            right = fold.probabilities[arm][:, mask].argmax(axis=2) == fold.labels[mask]
+            each = [right[:, fold.labels[mask] == k].mean(axis=1) for k in (0, 1)]
+            values.append(np.mean(each))
+    assert found["arms"]["synthetic"]["balanced_accuracy"]["mean"] == pytest.approx(
+        np.mean(by_fold["synthetic"])
+    )
+    (difference,) = found["differences"]
+    differences = np.subtract(by_fold["synthetic"], by_fold["classical"])
+    expected = corrected_t(differences, design.ratio)
+    assert difference["difference"] == pytest.approx(expected.difference)
+    assert difference["low"] == pytest.approx(expected.low)
+    assert "verdict" not in difference
+
+
+def test_a_part_of_one_class_has_no_area(root) -> None:
+    """What is undefined is not a number and no difference is claimed."""
+    images, splits, outcomes = described(root)
+    labels = list(images.manifest["label"])
+    images, splits, outcomes = described(root, copy=labels)
+    part = subgroups.divide(["copy"], images, splits, outcomes)[0]
+    found = subgroups.figures(
+        part, outcomes, [("synthetic", "classical")], ["auc"],
+        Design.of(outcomes, "all", 0.95), 20, rng=numpy_rng(1, "parts"),
+    )  # fmt: skip
+    assert np.isnan(found["arms"]["classical"]["auc"]["mean"])
+    assert found["differences"] == []
+
+
+@pytest.mark.parametrize("column", ["absent", "label", "same"])
+def test_wrong_columns_are_refused(root, column: str) -> None:
+    """The message names the parameter."""
+    given = described(root, same="x")
+    with pytest.raises(ParameterError, match=r"compare\.subgroups"):
+        subgroups.divide([column], *given)
