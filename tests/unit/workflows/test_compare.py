@@ -259,7 +259,7 @@ def sized(root: Path, params=None) -> dict:
         folds = tuple(fold for fold in whole.folds if fold.repeat == repeat)
         if size == "20":
             folds = tuple(
-                replace(fold, training=frozenset(sorted(fold.training)[fold.fold :: 2]))
+                replace(fold, training=frozenset(sorted(fold.training)[fold.fold % 2 :: 2]))
                 for fold in folds
             )
         runs = {arm: table[table["repeat"].eq(repeat)] for arm, table in whole.runs.items()}
