@@ -44,10 +44,12 @@ def _trace_of_root(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
     values of X Y.T, (n, m). With more images than features, X and Y give way to the triangular
     (D, D) factors of the same covariances.
     """
-    first, second = (_factor(each) if len(each) > each.shape[1] else each for each in (x, y))
+    first, second = _fewest_rows(x), _fewest_rows(y)
     return float(np.linalg.svd(first @ second.T, compute_uv=False).sum())
 
 
-def _factor(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    factor: Any = np.linalg.qr(x, mode="r")
-    return np.asarray(factor, np.float64)
+def _fewest_rows(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    if len(x) <= x.shape[1]:
+        return x
+    factor: NDArray[np.float64] = np.linalg.qr(x, mode="reduced").R
+    return factor

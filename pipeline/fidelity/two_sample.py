@@ -57,9 +57,9 @@ def two_sample(
 def _least_squares(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
     """Solve in as many unknowns as there are images or features, whichever are fewer."""
     images, features = x.shape
-    weights: Any
+    weights: NDArray[Any]
     if features <= images:
         weights = np.linalg.solve(x.T @ x + _PENALTY * np.eye(features), x.T @ y)
     else:
         weights = x.T @ np.linalg.solve(x @ x.T + _PENALTY * np.eye(images), y)
-    return np.asarray(weights, np.float64)
+    return weights
