@@ -7,12 +7,22 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.config import Params
 from pipeline.imageset import ImageSet
+from pipeline.report.formats import MINUS, span
 from pipeline.splits import Splits
 
+SOURCES = {
+    "phantom": "a phantom: simulated scans",
+    "nifti": "NIfTI files",
+    "dicom": "DICOM series",
+    "image_folder": "folders of pictures",
+    "medmnist": "MedMNIST",
+}
 
-def data_card(root: Path) -> dict[str, Any] | None:
-    """Where the numbers come from: counts of images and patients, and what was left out."""
+
+def data_card(params: Params, root: Path) -> dict[str, Any] | None:
+    """Where the numbers come from: origin, counts of images and patients, and what was left out."""
     if not (root / "data/images/meta.json").exists():
         return None
     images = ImageSet.open(root / "data/images")
@@ -22,15 +32,20 @@ def data_card(root: Path) -> dict[str, Any] | None:
         for label in meta.classes
         for rows in [manifest[manifest["label"].eq(label)]]
     ]
+    origin = params.ingest.source
+    window = f"{meta.window[0]:g} to {meta.window[1]:g} {meta.unit}"
     facts = {
+        "Origin": SOURCES.get(origin, origin),
         "Images": len(manifest),
         "Patients": manifest["patient_id"].nunique(),
         "Size": " × ".join(str(side) for side in images.shape[1:]) + " pixels",
         "Channels": ", ".join(meta.channels),
-        "Intensities shown": f"{meta.window[0]:g} to {meta.window[1]:g} {meta.unit}",
+        "Intensities shown": window.replace("-", MINUS),
         "Orientation": meta.orientation,
         "Masks": "yes" if images.has_masks else "no",
     }
+    if meta.note:
+        facts["Note"] = meta.note
     if meta.positive_class is not None:
         facts["Positive class"] = meta.positive_class
     return {
@@ -38,27 +53,20 @@ def data_card(root: Path) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def span(values: list[Any]) -> str:
-    """Whole numbers as `3`, `3 to 5`, or a dash where none is known."""
-    known = [int(value) for value in values if value is not None]
-    if not known:
-        return "–"
-    low, high = min(known), max(known)
-    return str(low) if low == high else f"{low} to {high}"
-
-
 def _parts(root: Path) -> list[dict[str, Any]]:
-    """Images and groups of each part, as ranges over folds."""
+    """Images and groups of each part, as ranges over folds; of each size of the training part."""
     path = root / "data/splits.csv"
     if not path.exists():
         return []
     frame = Splits.open(path).frame
+    named = frame["train_patients"] if "train_patients" in frame else pd.Series("all", frame.index)
     rows = []
-    for part in ("train", "val", "test", "excluded"):
-        folds = frame[frame["part"].eq(part)].groupby(["repeat", "fold"])
-        if len(folds):
-            counts = span(folds.size().tolist()), span(folds["group_id"].nunique().tolist())
-            rows.append({"part": part, "images": counts[0], "groups": counts[1]})
+    for size, of_size in frame.groupby(named.astype(str), sort=False):
+        for part in ("train", "val", "test", "excluded"):
+            folds = of_size[of_size["part"].eq(part)].groupby(["repeat", "fold"])
+            if len(folds):
+                counts = span(folds.size().tolist()), span(folds["group_id"].nunique().tolist())
+                rows.append({"size": size, "part": part, "images": counts[0], "groups": counts[1]})
     return rows
 
 

@@ -2,7 +2,7 @@
 
 Everything is inlined, and the page's own content policy forbids it to load anything, so it can be
 mailed, archived and opened behind any firewall. Same inputs, same bytes: no dates, no paths.
-To add a section: a function in `contents`, a line in `render`, a block in page.html.
+To add a section: a template in `sections`, a line in `SECTIONS`, and what it shows in `_shown`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,37 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import Params
-from pipeline.report import contents, pictures, wording
+from pipeline.report import (
+    alternatives,
+    contents,
+    formats,
+    pictures,
+    quality,
+    sizes,
+    trainings,
+    wording,
+)
 from pipeline.report.card import data_card
+from pipeline.report.copies import copies, nearest_pairs
+from pipeline.report.curves import curves
 from pipeline.report.plots import NAMES
 
+# In the order of reading; each has the template sections/<key>.html.
+SECTIONS = {
+    "verdict": "Verdict",
+    "arms": "Arms",
+    "curves": "Curves",
+    "calibration": "Calibration and subgroups",
+    "images": "Real and synthetic images",
+    "fidelity": "Fidelity",
+    "copies": "Copies",
+    "training": "GAN training",
+    "data": "Data",
+    "settings": "Settings",
+}
 TESTS = {
     "corrected_t": "corrected resampled t-test over folds",
+    "mrmc": "multi-reader test over patients and draws of the training set",
     "clustered_bootstrap": "paired bootstrap over patients",
     "delong": "DeLong's test",
     "delong_clustered": "DeLong's test, clustered by patient",
@@ -24,6 +49,7 @@ TESTS = {
     "mcnemar_exact": "McNemar's exact test",
     "mcnemar_clustered": "McNemar's test, clustered by patient",
 }
+_CHARTS = ("contrasts", "arms", "confusion", "roc", "reliability", "subgroups")
 
 
 def render(params: Params, root: Path) -> str:
@@ -49,29 +75,52 @@ def render(params: Params, root: Path) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["figure"] = _figure
-    environment.filters["signed"] = _signed
-    environment.filters["p_value"] = _p_value
-    result = contents.comparison(root)
-    return environment.get_template("page.html").render(
-        title=params.report.title,
-        style=(here / "page.css").read_text(encoding="utf-8"),
-        result=result,
-        note=_note(root, result),
-        warning=wording.size_warning(result["demonstration_reasons"]) if result else "",
-        phantom=params.ingest.source == "phantom",
-        arms=contents.arms(params, result) if result else [],
-        covariates=contents.covariates(result) if result else [],
-        charts=_charts(root),
-        names=NAMES,
-        tests=TESTS,
-        images=contents.image_sets(params, root),
-        fidelity=contents.fidelity(params, root),
-        trainings=contents.trainings(params, root),
-        card=data_card(root),
-        parameters=contents.parameters(params),
-        versions=contents.versions(),
+    environment.filters["figure"] = formats.figure
+    environment.filters["signed"] = formats.signed
+    environment.filters["p_value"] = formats.p_value
+    environment.filters["first_upper"] = lambda text: text[:1].upper() + text[1:]
+    environment.filters["code"] = _code
+    environment.filters["width"] = pictures.width
+    environment.globals["of_family"] = sizes.of_family
+    environment.globals["smallest_gain"] = sizes.smallest_gain
+    environment.filters["smallest_gain"] = sizes.smallest_gain
+    template = environment.get_template("page.html")
+    return template.render(
+        style=(here / "page.css").read_text(encoding="utf-8"), **_shown(params, root)
     )
+
+
+def _shown(params: Params, root: Path) -> dict[str, Any]:
+    """Everything that the templates show."""
+    result = contents.comparison(root)
+    parts = sizes.parts(result) if result else []
+    assessed = quality.documents(params, root)
+    checked = copies(assessed)
+    return {
+        "title": params.report.title,
+        "sections": SECTIONS,
+        "result": result,
+        "parts": parts,
+        "note": _note(root, result),
+        "warning": wording.size_warning(result["demonstration_reasons"]) if result else "",
+        "phantom": params.ingest.source == "phantom",
+        "arms": contents.arms(params, result) if result else [],
+        "arms_of": {part.name: contents.arms(params, part.content) for part in parts},
+        "covariates": contents.covariates(result) if result else [],
+        "charts": _charts(root),
+        "says": _says(result) if result else {},
+        "curves": curves(root, result, parts),
+        "names": _names(params),
+        "tests": TESTS,
+        "images": contents.image_sets(params, root),
+        "fidelity": quality.fidelity(assessed) if assessed else None,
+        "copies": checked,
+        "pairs": nearest_pairs(params, root, checked),
+        "trainings": trainings.trainings(params, root),
+        "card": data_card(params, root),
+        "parameters": contents.parameters(params),
+        "versions": contents.versions(),
+    }
 
 
 def _note(root: Path, result: dict[str, Any] | None) -> str:
@@ -87,27 +136,36 @@ def _note(root: Path, result: dict[str, Any] | None) -> str:
 def _charts(root: Path) -> dict[str, str | None]:
     """The comparison's figures as data URIs, None for those that are not there."""
     found: dict[str, str | None] = {}
-    for name in ("contrasts", "arms", "confusion", "roc"):
+    for name in _CHARTS:
         path = root / "plots/compare" / f"{name}.png"
         found[name] = pictures.inline(path.read_bytes()) if path.exists() else None
     return found
 
 
-def _figure(value: object) -> str:
-    """A number in three significant places or three decimals, whichever reads better."""
-    if value is None:
-        return "–"
-    if isinstance(value, int):
-        return str(value)
-    if not isinstance(value, float):
-        return str(value)
-    text = f"{value:.3f}" if 0.001 <= abs(value) < 10 or value == 0 else f"{value:.3g}"
-    return text.replace("-", "\N{MINUS SIGN}")
+def _says(result: dict[str, Any]) -> dict[str, str]:
+    """What the comparison's figures say, for those who cannot see them."""
+    return {
+        "contrasts": alternatives.contrasts(result["contrasts"]),
+        "arms": alternatives.arms(result, list(dict.fromkeys([result["primary"], "auc"]))),
+        "confusion": alternatives.confusion(result),
+        "roc": alternatives.roc(result),
+        "reliability": alternatives.reliability(result),
+        "subgroups": alternatives.subgroups(result),
+    }
 
 
-def _signed(value: float | None) -> str:
-    return "–" if value is None else f"{value:+.3f}".replace("-", "\N{MINUS SIGN}")
+def _names(params: Params) -> dict[str, str]:
+    """The measures by name, the one that decides first."""
+    first = dict.fromkeys([params.compare.primary, "auc"])
+    return {name: NAMES[name] for name in [*first, *(name for name in NAMES if name not in first)]}
 
 
-def _p_value(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+def _code(text: str) -> str:
+    """What stands between backticks as code, and all of it safe."""
+    from markupsafe import Markup, escape
+
+    pieces = [escape(piece) for piece in text.split("`")]
+    return Markup("").join(
+        Markup("<code>{}</code>").format(piece) if place % 2 else piece
+        for place, piece in enumerate(pieces)
+    )

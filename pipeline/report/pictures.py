@@ -84,6 +84,17 @@ def inline(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
 
 
+def width(source: str) -> int:
+    """Pixels of the page that a picture should be wide, so that its letters are the page's size.
+
+    Args:
+        source: A PNG as a data URI, drawn with 130 dots to an inch of 100 pixels.
+    """
+    # A PNG's width is in bytes 16 to 20, which the first 32 letters of the text hold.
+    head = base64.b64decode(source.partition(",")[2][:32])
+    return round(int.from_bytes(head[16:20], "big") / 1.3)
+
+
 def _lines(axes: Any, table: pd.DataFrame, labels: Mapping[str, str]) -> None:
     present = {column: label for column, label in labels.items() if column in table}
     for row, (column, label) in enumerate(present.items()):

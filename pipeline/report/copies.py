@@ -1,0 +1,192 @@
+"""Whether synthetic images are copies: findings, figures and pictures of every family.
+
+Read from `folds[..].copies` of metrics/assess/<family>.json. Over a family's models a figure is
+their mean, and its bounds are the widest of any model's. To name a space or an attack for readers:
+a line in `SPACES` or `ATTACKS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.config import Params
+from pipeline.report import pictures
+from pipeline.report.quality import EXTRACTORS
+from pipeline.splits import fold_name
+
+SPACES = {
+    "pixels": "Pixels, after flips, turns and shifts",
+    "pixels_coarse": "Coarse pixels, after flips, turns and shifts",
+    "mixtures": "Mixtures of two training images",
+    **EXTRACTORS,
+}
+ATTACKS = {
+    "distance": "by distance",
+    "calibrated": "by distance against what is usual",
+    "discriminator": "by the discriminator's score",
+}
+_BOUNDS = ("value", "low", "high")
+
+Models = Mapping[str, Mapping[str, Any]]
+
+
+def copies(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The copy checks of all families.
+
+    Args:
+        documents: By family, from `quality.documents`.
+
+    Returns:
+        `families`, one each with `findings` (words, and the models that they are about),
+        `flagged` (images), `copying` and `models` (counts); `spaces` and `membership`, rows with a
+        cell a family; `details`, a row a family, model and space. None if no family was checked.
+    """
+    checked: dict[str, Models] = {
+        family: {
+            model: fold["copies"] for model, fold in document["folds"].items() if fold.get("copies")
+        }
+        for family, document in documents.items()
+    }
+    checked = {family: models for family, models in checked.items() if models}
+    if not checked:
+        return None
+    spaces = _names(checked, _spaces)
+    attacks = _names(checked, _attacks)
+    return {
+        "families": [_family(family, models) for family, models in checked.items()],
+        "spaces": [
+            {
+                "title": space_title(space),
+                "cells": [_space(models, space) for models in checked.values()],
+            }
+            for space in spaces
+        ],
+        "membership": [
+            {
+                "title": attack_title(attack),
+                "cells": [_attack(models, attack) for models in checked.values()],
+            }
+            for attack in attacks
+        ],
+        "details": [
+            {"family": family, "model": model, "title": space_title(space), **figures}
+            for family, models in checked.items()
+            for model, found in models.items()
+            for space, figures in _spaces(found).items()
+        ],
+    }
+
+
+def nearest_pairs(
+    params: Params, root: Path, found: Mapping[str, Any] | None
+) -> list[dict[str, str]]:
+    """The picture of each family's first model, with what it says.
+
+    Args:
+        params: The families.
+        root: The project's root.
+        found: From `copies`.
+
+    Returns:
+        A row a picture: `family`, `source` (a data URI), `says`.
+    """
+    findings = {
+        each["family"]: each["findings"][0]["words"]
+        for each in (found or {"families": ()})["families"]
+        if each["findings"]
+    }
+    rows = []
+    for family in params.train_gan.families:
+        path = root / "plots/assess" / family / f"pairs_{fold_name(0, 0, 0)}.png"
+        if path.exists():
+            says = (
+                f"The synthetic images of the family {family} that are most like training images, "
+                f"each with the training image that it is most like. {findings.get(family, '')}"
+            )
+            source = pictures.inline(path.read_bytes())
+            rows.append({"family": family, "source": source, "says": says.strip()})
+    return rows
+
+
+def space_title(name: str) -> str:
+    """What a space in which distances are measured is called."""
+    return SPACES.get(name, name.replace("_", " ").capitalize())
+
+
+def attack_title(name: str) -> str:
+    """What a way to guess who was trained on is called."""
+    kind, _, space = name.partition("_")
+    words = ATTACKS.get(kind, name.replace("_", " "))
+    return f"{words}: {space_title(space)}" if kind in ATTACKS and space else words
+
+
+def _spaces(check: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = check.get("spaces") or {}
+    return found
+
+
+def _attacks(check: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = (check.get("membership") or {}).get("attacks") or {}
+    return found
+
+
+def _names(
+    checked: Mapping[str, Models], of: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+) -> list[str]:
+    return list(
+        dict.fromkeys(
+            name for models in checked.values() for check in models.values() for name in of(check)
+        )
+    )
+
+
+def _family(family: str, models: Models) -> dict[str, Any]:
+    by_words: dict[str, list[str]] = {}
+    for model, check in models.items():
+        by_words.setdefault(check["finding"], []).append(model)
+    return {
+        "family": family,
+        "models": len(models),
+        "copying": sum(check["copying"] is True for check in models.values()),
+        "flagged": sum(check.get("flagged_images", 0) for check in models.values()),
+        "findings": [
+            {
+                "words": words,
+                "models": "all models" if len(of) == len(models) > 1 else "model " + ", ".join(of),
+            }
+            for words, of in by_words.items()
+        ],
+    }
+
+
+def _space(models: Models, space: str) -> dict[str, Any]:
+    found = [_spaces(check)[space] for check in models.values() if space in _spaces(check)]
+    nearer = [{**each["nearer"], "value": each["nearer"]["auc"]} for each in found]
+    return {
+        "share": _over([each["share"] for each in found]),
+        "expected": _mean([each["expected"] for each in found]),
+        "nearer": _over(nearer),
+    }
+
+
+def _attack(models: Models, attack: str) -> dict[str, Any]:
+    found = [_attacks(check)[attack] for check in models.values() if attack in _attacks(check)]
+    return {kind: _over([each[kind] for each in found]) for kind in ("auc", "tpr")}
+
+
+def _over(figures: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
+    """Mean of the values, and the widest bounds."""
+    known = {key: [each[key] for each in figures if each.get(key) is not None] for key in _BOUNDS}
+    return {
+        "value": _mean(known["value"]),
+        "low": min(known["low"], default=None),
+        "high": max(known["high"], default=None),
+    }
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    return float(np.mean([value for value in values if value is not None])) if values else None
