@@ -74,6 +74,21 @@ def family_page(
     print(out)
 
 
+@app.command("study-page")
+def study_page(
+    out: Annotated[Path, typer.Option(help="The page.")] = Path("docs/reference-study.md"),
+) -> None:
+    """Write a page about the finished run, with its pictures and figures beside it.
+
+    What is in about.md beside the pictures is included as it stands.
+    Example: python -m pipeline study-page --out study.md
+    """
+    from pipeline.workflows import study_page as workflow
+
+    workflow.run(config.load(ROOT / "params.yaml"), ROOT, out)
+    print(out)
+
+
 @app.command("gpu-check")
 def gpu_check(
     names: Annotated[str, typer.Argument(help="Families, as a,b; nothing is all of them.")] = "",

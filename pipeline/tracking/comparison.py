@@ -13,6 +13,7 @@ from pipeline.tracking.run import Run
 
 CLASSIFIER_TAGS = ("augmentation", "repeat", "fold", "seed")
 METRIC_NAMES = get_args(MetricName)
+OF_CONTRAST = ("low", "high", "p", "p_holm")
 
 
 def show_comparison(
@@ -22,9 +23,10 @@ def show_comparison(
     root: Path,
     shown: Sequence[Mapping[str, str]] = (),
 ) -> None:
-    """Show a comparison: a figure per arm and contrast, plots, and a child per classifier.
+    """Show a comparison: figures of arms and contrasts, plots, and a child per classifier.
 
-    Figures of the headline size keep their names whatever further sizes there are.
+    Where several sizes of the training part were compared, the figures of each stand under
+    `<size> patients/`, and those of the size that decides under their plain names as well.
 
     Args:
         run: The comparison's own run.
@@ -33,37 +35,55 @@ def show_comparison(
         root: The project's root.
         shown: Tags of the children that are there already.
     """
-    for size, document in _sizes(result).items():
-        place = "" if size == result["train_patients"] else f" with {size} patients"
-        for arm, figures in document["arms"].items():
-            values = {f"{arm}{place}/{key}": figures[key]["mean"] for key in METRIC_NAMES}
-            run.metrics(_finite(values))
-        for row in document["contrasts"]:
-            name = f"{row['arm']} minus {row['against']}{place}/{row['metric']}"
-            run.metrics(_finite({name: row["difference"]}))
+    run.metrics(_figures(result))
+    for size, part in (result.get("sizes") or {}).items():
+        run.metrics({f"{size} patients/{name}": each for name, each in _figures(part).items()})
     run.artifact(root / "metrics/comparison.json")
     run.artifact(root / "plots/compare", "plots")
     keys = {entry.item: entry.key for entry in lockfile.read(root / "dvc.lock", "classify")}
     there = {tuple(tags.get(name) for name in CLASSIFIER_TAGS) for tags in shown}
-    for row in classifiers(result):
+    for row in classifier_runs(result):
         tags = {"augmentation": row["arm"], **{name: row[name] for name in CLASSIFIER_TAGS[1:]}}
         if tuple(str(value) for value in tags.values()) in there:
             continue
-        directory, _, family = params.classify.arms[row["arm"]].images.rpartition("/")
-        more = {"family": family} if directory == "data/synthetic" else {}
-        more["train_patients"] = row["train_patients"]
-        more["stage_key"] = keys.get(row["arm"], "")
+        more = _origin(row, params) | {"stage_key": keys.get(row["arm"], "")}
         name = f"{row['arm']} r{row['repeat']}f{row['fold']}s{row['seed']}"
         run.child(name, tags | more, _finite(row["metrics"]))
 
 
-def classifiers(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Every trained classifier of a comparison, of all sizes of the training part."""
-    return [row for document in _sizes(result).values() for row in document["runs"]]
+def classifier_runs(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Every trained classifier of a comparison, of all sizes.
+
+    Args:
+        result: The content of metrics/comparison.json.
+
+    Returns:
+        Rows of `runs`, each with its `train_patients`.
+    """
+    parts = result.get("sizes") or {"all": result}
+    return [{"train_patients": size, **row} for size, part in parts.items() for row in part["runs"]]
 
 
-def _sizes(result: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    return result.get("sizes") or {result["train_patients"]: result}
+def _figures(part: Mapping[str, Any]) -> dict[str, float]:
+    """Means of each arm, and each contrast with its interval and p."""
+    values: dict[str, float | None] = {}
+    for arm, figures in part["arms"].items():
+        values |= {f"{arm}/{key}": figures[key]["mean"] for key in METRIC_NAMES}
+    for row in part["contrasts"]:
+        name = f"{row['arm']} minus {row['against']}/{row['metric']}"
+        values |= {name: row["difference"], **{f"{name}/{key}": row[key] for key in OF_CONTRAST}}
+    return _finite(values)
+
+
+def _origin(row: Mapping[str, Any], params: Params) -> dict[str, object]:
+    """What a classifier was trained on, as tags by which runs are told apart."""
+    tags: dict[str, object] = {"train_patients": row["train_patients"]}
+    directory, _, family = params.classify.arms[row["arm"]].images.rpartition("/")
+    if directory == "data/synthetic":
+        tags["family"] = family
+    if row.get("share") is not None:
+        tags["share"] = row["share"]
+    return tags
 
 
 def _finite(values: Mapping[str, float | None]) -> dict[str, float]:

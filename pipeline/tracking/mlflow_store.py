@@ -63,6 +63,10 @@ class Store:
                 run.dataset(path.removeprefix(DATA), Path(path), entry.stage)
         return run
 
+    def tags(self, run: MlflowRun) -> dict[str, str]:
+        """The tags of a run."""
+        return dict(self.client.get_run(run.run_id).data.tags)
+
     def children(self, run: MlflowRun) -> list[dict[str, str]]:
         """The tags of each run below a run."""
         query = f"tags.mlflow.parentRunId = '{run.run_id}'"

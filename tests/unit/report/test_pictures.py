@@ -56,3 +56,10 @@ def test_histories() -> None:
 def test_inline() -> None:
     """A data URI holds the bytes."""
     assert base64.b64decode(pictures.inline(b"PNG").partition(",")[2]) == b"PNG"
+
+
+def test_width() -> None:
+    """A picture's letters come out in the page's size: 130 of its dots are 100 pixels."""
+    file = io.BytesIO()
+    Image.fromarray(np.zeros((8, 260), np.uint8)).save(file, "PNG")
+    assert pictures.width(pictures.inline(file.getvalue())) == 200
