@@ -56,7 +56,7 @@ def _of_sizes(plain: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]
             run |= {"train_patients": size, "repeat": run["repeat"] + place * 10, "share": None}
             if "synthetic" in run["arm"]:
                 run["share"] = 0.5
-        sizes[size] = part
+        sizes[size] = part | {"train_patients": size}
     return plain | sizes[SIZES[0]] | {
         "sizes": sizes,
         "curves": _curves(sizes, plain["primary"]),
@@ -92,23 +92,25 @@ def _curves(sizes: dict[str, Any], metric: str) -> dict[str, Any]:
     arms = next(iter(sizes.values()))["arms"]
     return {
         "patients": {
-            arm: {
-                metric: [
-                    {"train_patients": size, "patients": float(size), **part["arms"][arm][metric]}
-                    for size, part in sizes.items()
+            "arms": {
+                arm: {
+                    metric: [
+                        {"train_patients": size, **part["arms"][arm][metric]}
+                        for size, part in sizes.items()
+                    ]
+                }
+                for arm in arms
+            },
+            "worth": {
+                "classical+synthetic": [
+                    {"train_patients": "25", "patients": 25.0, "worth": 38.2, "low": 25.0,
+                     "high": None},
+                    {"train_patients": "150", "patients": 150.0, "worth": None, "low": None,
+                     "high": None},
                 ]
-            }
-            for arm in arms
+            },
         },
         "shares": {"classical+synthetic": _shares(arms["classical+synthetic"][metric])},
-        "worth": {
-            "classical+synthetic": [
-                {"train_patients": "25", "patients": 25.0, "worth": 38.2, "low": 25.0,
-                 "high": None},
-                {"train_patients": "150", "patients": 150.0, "worth": None, "low": None,
-                 "high": None},
-            ]
-        },
     }  # fmt: skip
 
 

@@ -15,16 +15,18 @@ from pipeline.report.sizes import Part
 MOST = 8
 
 
-def contrasts(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The differences around zero."""
+def contrasts(parts: Sequence[Part]) -> str:
+    """The differences around zero, of every size."""
+    rows = [(part, row) for part in parts for row in part.contrasts]
     if not rows:
         return "There are no differences to show."
-    metric = rows[0]["metric"]
+    metric = rows[0][1]["metric"]
     said = [
-        f"{row['arm']} minus {row['against']} {_change(metric, row['difference'])}, "
+        (f"with {part.phrase} " if len(parts) > 1 else "")
+        + f"{row['arm']} minus {row['against']} {_change(metric, row['difference'])}, "
         f"interval {_change(metric, row['low'])} to {_change(metric, row['high'])}, "
         f"{row['verdict']}"
-        for row in rows
+        for part, row in rows
     ]
     return f"Differences in {NAMES[metric]} with their intervals around zero: {_listed(said)}."
 

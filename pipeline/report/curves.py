@@ -57,9 +57,9 @@ def curves(root: Path, result: Mapping[str, Any] | None, parts: Sequence[Part]) 
 
 def worth(result: Mapping[str, Any]) -> list[str]:
     """What each arm is worth in patients of the baseline's, in sentences."""
-    baseline, found = result["baseline"], (result.get("curves") or {}).get("worth") or {}
+    baseline, found = result["baseline"], (result.get("curves") or {}).get("patients") or {}
     sentences = []
-    for arm, rows in found.items():
+    for arm, rows in found.get("worth", {}).items():
         for row in rows:
             where = f"With {formats.size(row['train_patients'], sentence=True)}, "
             if row["worth"] is None:

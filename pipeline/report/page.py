@@ -108,7 +108,7 @@ def _shown(params: Params, root: Path) -> dict[str, Any]:
         "arms_of": {part.name: contents.arms(params, part.content) for part in parts},
         "covariates": contents.covariates(result) if result else [],
         "charts": _charts(root),
-        "says": _says(result) if result else {},
+        "says": _says(result, parts) if result else {},
         "curves": curves(root, result, parts),
         "names": _names(params),
         "tests": TESTS,
@@ -142,10 +142,10 @@ def _charts(root: Path) -> dict[str, str | None]:
     return found
 
 
-def _says(result: dict[str, Any]) -> dict[str, str]:
+def _says(result: dict[str, Any], parts: list[sizes.Part]) -> dict[str, str]:
     """What the comparison's figures say, for those who cannot see them."""
     return {
-        "contrasts": alternatives.contrasts(result["contrasts"]),
+        "contrasts": alternatives.contrasts(parts),
         "arms": alternatives.arms(result, list(dict.fromkeys([result["primary"], "auc"]))),
         "confusion": alternatives.confusion(result),
         "roc": alternatives.roc(result),

@@ -62,9 +62,7 @@ def parts(result: Mapping[str, Any]) -> list[Part]:
 
 def headline_size(result: Mapping[str, Any]) -> str:
     """The size that the top level of comparison.json is about."""
-    stated = [row.get("train_patients") for row in result["contrasts"]]
-    stated += [row.get("train_patients") for row in result["runs"]]
-    return str(next((each for each in stated if each is not None), "all"))
+    return str(result.get("train_patients", "all"))
 
 
 def of_family(rows: Sequence[Mapping[str, Any]], family: str) -> list[Mapping[str, Any]]:

@@ -159,11 +159,9 @@ def _design(study: Study) -> list[str]:
 
 
 def _answer(study: Study) -> list[str]:
-    several = len(study.parts) > 1
     lines = ["", "## The answer", ""]
     for part in study.parts:
-        where = f"With {part.phrase}: " if several else ""
-        lines += [f"- {where}{row['sentence']}" for row in _headline([part])]
+        lines += [f"- {row['sentence']}" for row in _headline([part])]
     rows = [
         (
             part.title,

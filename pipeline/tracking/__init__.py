@@ -6,7 +6,7 @@ by which `python -m pipeline sync` finds what is missing. To log something new: 
 `Run`, `NullRun` and `MlflowRun`.
 """
 
-from pipeline.tracking.comparison import classifier_runs, show_comparison
+from pipeline.tracking.comparison import classifiers, show_comparison
 from pipeline.tracking.mlflow_run import MlflowRun
 from pipeline.tracking.mlflow_store import Store, chosen, describe, open_store, store_uri
 from pipeline.tracking.run import NullRun, Run
@@ -19,7 +19,7 @@ __all__ = [
     "Store",
     "chosen",
     "circumstances",
-    "classifier_runs",
+    "classifiers",
     "describe",
     "open_store",
     "running",

@@ -25,8 +25,7 @@ def show_comparison(
 ) -> None:
     """Show a comparison: figures of arms and contrasts, plots, and a child per classifier.
 
-    Where several sizes of the training part were compared, the figures of each stand under
-    `<size> patients/`, and those of the size that decides under their plain names as well.
+    Figures of the headline size keep their names whatever further sizes there are.
 
     Args:
         run: The comparison's own run.
@@ -35,14 +34,13 @@ def show_comparison(
         root: The project's root.
         shown: Tags of the children that are there already.
     """
-    run.metrics(_figures(result))
-    for size, part in (result.get("sizes") or {}).items():
-        run.metrics({f"{size} patients/{name}": each for name, each in _figures(part).items()})
+    for size, part in _sizes(result).items():
+        run.metrics(_figures(part, "" if size == _headline(result) else f" with {size} patients"))
     run.artifact(root / "metrics/comparison.json")
     run.artifact(root / "plots/compare", "plots")
     keys = {entry.item: entry.key for entry in lockfile.read(root / "dvc.lock", "classify")}
     there = {tuple(tags.get(name) for name in CLASSIFIER_TAGS) for tags in shown}
-    for row in classifier_runs(result):
+    for row in classifiers(result):
         tags = {"augmentation": row["arm"], **{name: row[name] for name in CLASSIFIER_TAGS[1:]}}
         if tuple(str(value) for value in tags.values()) in there:
             continue
@@ -51,8 +49,8 @@ def show_comparison(
         run.child(name, tags | more, _finite(row["metrics"]))
 
 
-def classifier_runs(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Every trained classifier of a comparison, of all sizes.
+def classifiers(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Every trained classifier of a comparison, of all sizes of the training part.
 
     Args:
         result: The content of metrics/comparison.json.
@@ -60,18 +58,30 @@ def classifier_runs(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     Returns:
         Rows of `runs`, each with its `train_patients`.
     """
-    parts = result.get("sizes") or {"all": result}
-    return [{"train_patients": size, **row} for size, part in parts.items() for row in part["runs"]]
+    return [
+        {"train_patients": size, **row}
+        for size, part in _sizes(result).items()
+        for row in part["runs"]
+    ]
 
 
-def _figures(part: Mapping[str, Any]) -> dict[str, float]:
-    """Means of each arm, and each contrast with its interval and p."""
+def _sizes(result: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    return result.get("sizes") or {_headline(result): result}
+
+
+def _headline(result: Mapping[str, Any]) -> str:
+    return str(result.get("train_patients", "all"))
+
+
+def _figures(part: Mapping[str, Any], place: str) -> dict[str, float]:
+    """Means of each arm, and each contrast with its interval and p; `place` is put into names."""
     values: dict[str, float | None] = {}
     for arm, figures in part["arms"].items():
-        values |= {f"{arm}/{key}": figures[key]["mean"] for key in METRIC_NAMES}
+        values |= {f"{arm}{place}/{key}": figures[key]["mean"] for key in METRIC_NAMES}
     for row in part["contrasts"]:
-        name = f"{row['arm']} minus {row['against']}/{row['metric']}"
-        values |= {name: row["difference"], **{f"{name}/{key}": row[key] for key in OF_CONTRAST}}
+        name = f"{row['arm']} minus {row['against']}{place}/{row['metric']}"
+        values[name] = row["difference"]
+        values |= {f"{name}/{key}": row.get(key) for key in OF_CONTRAST}
     return _finite(values)
 
 

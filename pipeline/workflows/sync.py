@@ -144,7 +144,7 @@ def _show_comparison(
 ) -> int:
     """Complete the comparison's children; returns how many were missing."""
     result = _json(root / "metrics/comparison.json")
-    wanted = len(tracking.classifier_runs(result))
+    wanted = len(tracking.classifiers(result))
     before = [] if fresh else store.children(shown)
     if len(before) < wanted:
         tracking.show_comparison(shown, result, params, root, before)

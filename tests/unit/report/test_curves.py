@@ -56,7 +56,8 @@ def test_worth_says_what_lies_outside_of_the_sizes():
         {"train_patients": "25", "worth": 38.2, "low": None, "high": 61.0},
         {"train_patients": "60", "worth": None, "low": None, "high": None},
     ]
-    result = {"baseline": "classical", "confidence": 0.9, "curves": {"worth": {"mixed": rows}}}
+    found = {"patients": {"worth": {"mixed": rows}}}
+    result = {"baseline": "classical", "confidence": 0.9, "curves": found}
     first, second = worth(result)
     assert first == (
         "With 25 training patients, mixed is as good as classical with 38 patients "

@@ -50,7 +50,7 @@ def test_the_contrast_is_told_at_each_size(study, page):
         assert f"**{row['verdict']}**" in line
         assert f"{row['difference']:+.3f}" in line
         assert "0.800 (0.100 to 1.500)" in line
-        assert f"- With {size} training patients: {row['sentence']}" in text
+        assert f"- {row['sentence']}" in text
         assert f"### With {size} training patients" in text
     assert "is as good as classical with 38 patients" in text
 

@@ -70,18 +70,19 @@ def test_children_are_comparable_by_arm_family_fold_seed_size_and_share(synced):
 
 
 def test_the_comparison_shows_contrasts_with_intervals_and_corrected_p(synced):
-    """Of the size that decides under plain names, of every size under its own."""
+    """Of the size that decides under plain names, of others under names with their own."""
     root, _, store = synced
     result = json.loads((root / "metrics/comparison.json").read_text())
     metrics = runs(store)["compare"].data.metrics
     row = next(each for each in result["contrasts"] if each["arm"] == "classical+synthetic")
     name = "classical_synthetic minus classical/balanced_accuracy"
+    other = "classical_synthetic minus classical with 150 patients/balanced_accuracy"
     assert metrics[name] == row["difference"]
     for key in ("low", "high", "p", "p_holm"):
         assert metrics[f"{name}/{key}"] == row[key]
-        assert f"150 patients/{name}/{key}" in metrics
+        assert f"{other}/{key}" in metrics
     arm = result["sizes"]["150"]["arms"]["real"]["auc"]["mean"]
-    assert metrics["150 patients/real/auc"] == arm
+    assert metrics["real with 150 patients/auc"] == arm
 
 
 def test_charts_are_artifacts_of_the_parent(synced):
