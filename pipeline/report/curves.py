@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.report import alternatives, formats, pictures
+from pipeline.report import alternatives, formats, pictures, sizes
 from pipeline.report.contents import read_json
 from pipeline.report.plots import NAMES
 from pipeline.report.sizes import Part
@@ -56,11 +56,12 @@ def curves(root: Path, result: Mapping[str, Any] | None, parts: Sequence[Part]) 
 
 
 def worth(result: Mapping[str, Any]) -> list[str]:
-    """What each arm is worth in patients of the baseline's, in sentences."""
+    """What arms of headline contrasts are worth in patients of the baseline's, in sentences."""
     baseline, found = result["baseline"], (result.get("curves") or {}).get("patients") or {}
+    announced = {row["arm"] for row in sizes.of_family(result["contrasts"], sizes.HEADLINE)}
     sentences = []
     for arm, rows in found.get("worth", {}).items():
-        for row in rows:
+        for row in rows if arm in announced else ():
             where = f"With {formats.size(row['train_patients'], sentence=True)}, "
             if row["worth"] is None:
                 sentences.append(

@@ -51,13 +51,17 @@ def test_what_is_not_there_says_how_to_get_it(tmp_path):
 
 
 def test_worth_says_what_lies_outside_of_the_sizes():
-    """A bound that was not reached is no number, and neither is a worth beyond all sizes."""
+    """A bound that was not reached is no number; only announced contrasts are spelt out."""
     rows = [
         {"train_patients": "25", "worth": 38.2, "low": None, "high": 61.0},
         {"train_patients": "60", "worth": None, "low": None, "high": None},
     ]
-    found = {"patients": {"worth": {"mixed": rows}}}
+    found = {"patients": {"worth": {"mixed": rows, "other": rows}}}
     result = {"baseline": "classical", "confidence": 0.9, "curves": found}
+    result["contrasts"] = [
+        {"arm": "mixed", "family": "headline"},
+        {"arm": "other", "family": "exploratory"},
+    ]
     first, second = worth(result)
     assert first == (
         "With 25 training patients, mixed is as good as classical with 38 patients "
