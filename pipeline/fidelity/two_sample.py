@@ -62,4 +62,4 @@ def _least_squares(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np
         weights = np.linalg.solve(x.T @ x + _PENALTY * np.eye(features), x.T @ y)
     else:
         weights = x.T @ np.linalg.solve(x @ x.T + _PENALTY * np.eye(images), y)
-    return weights
+    return np.asarray(weights, np.float64)

@@ -67,7 +67,7 @@ def image_sets(params: Params, root: Path) -> list[dict[str, Any]]:
         return []
     rows = []
     for label in next(iter(sets.values())).meta.classes:
-        strips = [
+        strips: list[dict[str, Any]] = [
             {"title": name, "source": pictures.inline(pictures.strip(images.scaled(chosen))),
              "count": len(chosen)}
             for name, images in sets.items()

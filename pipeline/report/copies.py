@@ -180,7 +180,9 @@ def _attack(models: Models, attack: str) -> dict[str, Any]:
 
 def _over(figures: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
     """Mean of the values, and the widest bounds."""
-    known = {key: [each[key] for each in figures if each.get(key) is not None] for key in _BOUNDS}
+    known = {
+        key: [value for each in figures if (value := each.get(key)) is not None] for key in _BOUNDS
+    }
     return {
         "value": _mean(known["value"]),
         "low": min(known["low"], default=None),

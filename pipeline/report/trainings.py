@@ -53,7 +53,7 @@ def _findings(directory: Path) -> list[dict[str, Any]]:
         {
             "model": f"{path.parent.name}/{path.stem.removeprefix('findings_')}",
             "outcome": OUTCOMES.get(row["action"], ""),
-            **row,
+            **{str(name): value for name, value in row.items()},
         }
         for path in sorted(directory.glob("*/findings*.csv"))
         for row in pd.read_csv(path).to_dict("records")
