@@ -38,7 +38,7 @@ class TestRepro:
         ran = clone.repro()
         assert [name.partition("@")[0] for name in ran] == [
             "ingest", "split", "augment", "train_gan", "synthesize", "assess",
-            "classify", "classify", "compare", "curves", "export", "report",
+            "classify", "classify", "curves", "compare", "export", "report",
         ]  # fmt: skip
         for name in ("metrics/comparison.json", "report/index.html", "data/quarantine.csv"):
             assert (clone.path / name).exists()
