@@ -57,9 +57,13 @@ def two_sample(
 def _least_squares(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
     """Solve in as many unknowns as there are images or features, whichever are fewer."""
     images, features = x.shape
-    weights: NDArray[Any]
     if features <= images:
-        weights = np.linalg.solve(x.T @ x + _PENALTY * np.eye(features), x.T @ y)
-    else:
-        weights = x.T @ np.linalg.solve(x @ x.T + _PENALTY * np.eye(images), y)
-    return np.asarray(weights, np.float64)
+        return _solved(x.T @ x, x.T @ y)
+    weights: NDArray[np.float64] = x.T @ _solved(x @ x.T, y)
+    return weights
+
+
+def _solved(products: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(
+        np.linalg.solve(products + _PENALTY * np.eye(len(products)), right), np.float64
+    )
