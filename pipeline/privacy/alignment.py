@@ -26,7 +26,8 @@ from pipeline.privacy.orientations import Orientation, orientations
 
 SCALES = (1, 2)
 _CANDIDATES = 16
-_THUMBNAIL = 8  # pixels of the shortest side, at most
+_FINALISTS = 4
+_THUMBNAIL = {2: 8, 3: 6}  # about so many pixels of the shortest side, by the number of axes
 _NUMBERS_AT_ONCE = 2**24
 # A two-hundredth of the scale from -1 to 1 is quantisation, not content.
 _LEAST_SPREAD = 0.01
@@ -72,11 +73,16 @@ def nearest_aligned(
             like = like.masked_fill(barred[some], -2.0)
         chosen = like.topk(count, dim=1)
         laid = _laid(base, chosen.indices, way_of.gather(1, chosen.indices), ways)
-        for scale in SCALES:
-            r = _correlations(queries[some], laid, shift, scale)
-            best = r.masked_fill(chosen.values < -1.5, -1.0).max(1)
-            positions = chosen.indices.gather(1, best.indices[:, None]).squeeze(1)
+        kept = torch.arange(count).expand(len(laid), count)
+        # Coarse first: of what is unlike there, nothing fine is asked.
+        for scale in sorted(SCALES, reverse=True):
+            within = laid[torch.arange(len(laid))[:, None], kept]
+            r = _correlations(queries[some], within, shift, scale)
+            r = r.masked_fill(chosen.values.gather(1, kept) < -1.5, -1.0)
+            best = r.max(1)
+            positions = chosen.indices.gather(1, kept.gather(1, best.indices[:, None])).squeeze(1)
             found[scale].append(Aligned((2.0 - 2.0 * best.values).clamp(min=0.0).sqrt(), positions))
+            kept = kept.gather(1, r.topk(min(_FINALISTS, count), dim=1).indices)
     return {
         scale: Aligned(
             torch.cat([each.distances for each in parts]),
@@ -120,7 +126,8 @@ def pooled(images: Tensor, times: int) -> Tensor:
 
 def _thumbnails(images: Tensor) -> Tensor:
     """(N, C, *spatial) -> (N, D), pooled so far that a small shift hardly shows."""
-    return pooled(images, max(1, min(images.shape[2:]) // _THUMBNAIL)).flatten(1)
+    size = images.shape[2:]
+    return pooled(images, max(1, min(size) // _THUMBNAIL[len(size)])).flatten(1)
 
 
 def _nudged(images: Tensor, shift: int) -> Iterator[Tensor]:
