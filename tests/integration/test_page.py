@@ -65,7 +65,7 @@ pytestmark = pytest.mark.skipif(
 def page(tmp_path_factory) -> Path:
     """The page of a made-up study."""
     root = tmp_path_factory.mktemp("run")
-    make_run(root, {"real": 1.0, "classical": 1.0, "classical+synthetic": 3.0}, patients=60)
+    make_run(root, {"real": 1.0, "classical": 1.0, "classical+synthetic": 3.0}, patients=30)
     add_generators(root)
     compare.run(parameters(), root, NullRun())
     extend(root)
@@ -121,7 +121,7 @@ def test_renders_with_every_section(page, phone, tmp_path) -> None:
     assert "Content Security Policy" not in shown.stderr
     assert phone["sections"] == list(report_page.SECTIONS)
     assert phone["broken"] == 0
-    assert phone["pictures"] > 20
+    assert phone["pictures"] > 15
 
 
 def test_nothing_is_loaded(phone) -> None:

@@ -13,6 +13,7 @@ from pipeline.workflows import compare, sync
 from tests.simulated_run import add_generators, make_run, parameters
 from tests.simulated_study import SIZES, extend
 
+PARAMETERS = parameters(scheme="holdout")
 SKILLS = {"real": 1.0, "classical": 1.5, "classical+synthetic": 3.0}
 OUTPUTS = {
     "assess@conditional": "metrics/assess/conditional.json",
@@ -25,9 +26,9 @@ OUTPUTS = {
 @pytest.fixture(scope="module")
 def synced(tmp_path_factory):
     """A study, shown in a store; and what was done the first time."""
-    root = make_run(tmp_path_factory.mktemp("run"), SKILLS, patients=30)
+    root = make_run(tmp_path_factory.mktemp("run"), SKILLS, patients=30, folds=1)
     add_generators(root)
-    compare.run(parameters(), root, NullRun())
+    compare.run(PARAMETERS, root, NullRun())
     extend(root)
     stages = {
         name: {"cmd": f"python -m {name}", "outs": [{"path": path, "md5": "0"}]}
@@ -37,8 +38,21 @@ def synced(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DVC_ROOT", str(root))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        done = sync.run(parameters(), root)
-        yield root, done, tracking.open_store(parameters())
+        done = sync.run(PARAMETERS, root)
+        store = tracking.open_store(PARAMETERS)
+    return root, done, store
+
+
+@pytest.fixture
+def again(synced, monkeypatch):
+    """Syncs once more, into the same store."""
+
+    def run():
+        monkeypatch.setenv("DVC_ROOT", str(synced[0]))
+        monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        return sync.run(PARAMETERS, synced[0])
+
+    return run
 
 
 def entry_of(root, stage):
@@ -58,10 +72,10 @@ def test_children_are_comparable_by_arm_family_fold_seed_size_and_share(synced):
     result = json.loads((root / "metrics/comparison.json").read_text())
     wanted = sum(len(part["runs"]) for part in result["sizes"].values())
     assert done.children == wanted == 3 * len(result["runs"])
-    tags = runs(store)["classical+synthetic r10f1s0"].data.tags
+    tags = runs(store)["classical+synthetic r10f0s1"].data.tags
     wanted_tags = {
         "augmentation": "classical+synthetic", "family": "conditional", "repeat": "10",
-        "fold": "1", "seed": "0", "train_patients": SIZES[1], "share": "0.5",
+        "fold": "0", "seed": "1", "train_patients": SIZES[1], "share": "0.5",
     }  # fmt: skip
     assert wanted_tags.items() <= tags.items()
     plain = runs(store)["real r0f0s0"].data
@@ -110,21 +124,21 @@ def test_assess_and_curves_show_their_figures(synced):
     assert runs(store)["curves"].data.metrics["classical 400"] == pytest.approx(0.75)
 
 
-def test_a_second_time_nothing_is_added(synced):
+def test_a_second_time_nothing_is_added(synced, again):
     """Runs, figures and artifacts stay as they are."""
-    root, _, store = synced
+    _, _, store = synced
     before = {name: run.data.to_dictionary() for name, run in runs(store).items()}
-    again = sync.run(parameters(), root)
-    assert (again.created, again.present, again.children) == (0, len(OUTPUTS), 0)
+    done = again()
+    assert (done.created, done.present, done.children) == (0, len(OUTPUTS), 0)
     assert {name: run.data.to_dictionary() for name, run in runs(store).items()} == before
 
 
-def test_a_newer_chart_takes_the_place_of_the_older(synced):
+def test_a_newer_chart_takes_the_place_of_the_older(synced, again):
     """Where `curves` ran again and `compare` did not, the parent shows the chart that is there."""
     root, _, store = synced
     lock = YAML(typ="safe").load(root / "dvc.lock")
     lock["stages"]["curves"]["cmd"] += " again"
     YAML().dump(lock, root / "dvc.lock")
     key = store.tags(store.find(entry_of(root, "compare")))["curves_key"]
-    assert sync.run(parameters(), root).created == 1
+    assert again().created == 1
     assert store.tags(store.find(entry_of(root, "compare")))["curves_key"] != key
