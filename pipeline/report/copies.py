@@ -29,7 +29,6 @@ ATTACKS = {
     "calibrated": "by distance against what is usual",
     "discriminator": "by the discriminator's score",
 }
-_BOUNDS = ("value", "low", "high")
 
 Models = Mapping[str, Mapping[str, Any]]
 
@@ -180,15 +179,16 @@ def _attack(models: Models, attack: str) -> dict[str, Any]:
 
 def _over(figures: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
     """Mean of the values, and the widest bounds."""
-    known = {
-        key: [value for each in figures if (value := each.get(key)) is not None] for key in _BOUNDS
-    }
+    values, lows, highs = (
+        [float(found) for each in figures if (found := each.get(key)) is not None]
+        for key in ("value", "low", "high")
+    )
     return {
-        "value": _mean(known["value"]),
-        "low": min(known["low"], default=None),
-        "high": max(known["high"], default=None),
+        "value": _mean(values),
+        "low": min(lows, default=None),
+        "high": max(highs, default=None),
     }
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
-    return float(np.mean([value for value in values if value is not None])) if values else None
+def _mean(values: Sequence[float]) -> float | None:
+    return float(np.mean(values)) if values else None
