@@ -71,12 +71,7 @@ def copies(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] | None:
             }
             for attack in attacks
         ],
-        "details": [
-            {"family": family, "model": model, "title": space_title(space), **figures}
-            for family, models in checked.items()
-            for model, found in models.items()
-            for space, figures in _spaces(found).items()
-        ],
+        "details": _details(checked),
     }
 
 
@@ -160,6 +155,15 @@ def _family(family: str, models: Models) -> dict[str, Any]:
             for words, of in by_words.items()
         ],
     }
+
+
+def _details(checked: Mapping[str, Models]) -> list[dict[str, Any]]:
+    return [
+        {"family": family, "model": model, "title": space_title(space), **figures}
+        for family, models in checked.items()
+        for model, check in models.items()
+        for space, figures in _spaces(check).items()
+    ]
 
 
 def _space(models: Models, space: str) -> dict[str, Any]:

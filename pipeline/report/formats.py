@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 MINUS = "\N{MINUS SIGN}"
@@ -63,3 +63,17 @@ def size(name: str, *, sentence: bool = False) -> str:
         share = f"{float(name):.0%}"
         return f"{share} of the training patients" if sentence else share
     return f"{name} training patients" if sentence else name
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    """Lines of a table in Markdown."""
+    return [
+        "| " + " | ".join(head) + " |",
+        "|---" * len(head) + "|",
+        *("| " + " | ".join(map(str, row)) + " |" for row in rows),
+    ]
+
+
+def code(name: str) -> str:
+    """A name as Markdown sets it."""
+    return f"`{name}`"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.config import Params
-from pipeline.report import formats, sizes, wording
+from pipeline.report import formats, sizes, study_quality, wording
 from pipeline.report.curves import Curve
 from pipeline.report.page import TESTS
 from pipeline.report.plots import NAMES
@@ -84,8 +84,9 @@ def markdown(study: Study) -> str:
         *_curves(study),
         *_further(study),
         *_images(study),
-        *_fidelity(study),
-        *_copies(study),
+        *(study_quality.fidelity(study.fidelity) if study.fidelity else ()),
+        *(study_quality.copies(study.copies) if study.copies else ()),
+        *_pairs(study),
         *(["", study.about.strip()] if study.about else []),
     ]
     return "\n".join(lines).rstrip() + "\n"
@@ -124,11 +125,11 @@ def _data(study: Study) -> list[str]:
         "",
         f"{'; '.join(facts)}.",
         "",
-        *_table(("class", "images", "patients"), classes),
+        *formats.table(("class", "images", "patients"), classes),
         "",
         "Images and patients (or groups of near-duplicates) in one fold:",
         "",
-        *_table(("training patients", "part", "images", "groups"), counts),
+        *formats.table(("training patients", "part", "images", "groups"), counts),
     ]
 
 
@@ -182,7 +183,7 @@ def _answer(study: Study) -> list[str]:
         "training patients", "arm", "against", f"difference in {study.metric}", "p",
         "p, corrected", "verdict", "effect size", "could have shown",
     )  # fmt: skip
-    lines += ["", *_table(head, rows)]
+    lines += ["", *formats.table(head, rows)]
     worth = study.curves[0].findings
     if worth:
         lines += ["", "In patients:", "", *(f"- {sentence}" for sentence in worth)]
@@ -198,7 +199,7 @@ def _arms(study: Study) -> list[str]:
             for arm in study.result["order"]
         ]
         head = ("arm", *(NAMES[key] for key in shown))
-        lines += ["", f"### With {part.phrase}", "", *_table(head, rows)]
+        lines += ["", f"### With {part.phrase}", "", *formats.table(head, rows)]
         others = sizes.of_family(part.contrasts, sizes.EXPLORATORY)
         if others:
             lines += ["", "Looked at without having been announced:", ""]
@@ -235,56 +236,10 @@ def _images(study: Study) -> list[str]:
     return ["", "## Real and synthetic images", *lines] if lines else []
 
 
-def _fidelity(study: Study) -> list[str]:
-    if study.fidelity is None:
-        return []
-    lines = [
-        "",
-        "## Fidelity",
-        "",
-        "In brackets what images of held-out patients reach on as many images: no generator can be"
-        " expected to do better.",
-    ]
-    for extractor in study.fidelity["extractors"]:
-        for group in extractor["groups"]:
-            name = "all classes" if group["name"] == "all" else group["name"]
-            rows = [(row["title"], *map(_with_floor, row["cells"])) for row in group["rows"]]
-            lines += ["", f"{extractor['title']}, {name}:", ""]
-            lines += _table(("figure", *map(_code, study.fidelity["families"])), rows)
-    return lines
-
-
-def _copies(study: Study) -> list[str]:
-    if study.copies is None:
-        return []
-    lines = ["", "## Is it a copy?", ""]
-    for each in study.copies["families"]:
-        lines += [
-            f"- `{each['family']}` ({finding['models']}): {finding['words']}"
-            for finding in each["findings"]
-        ]
-    families = [_code(each["family"]) for each in study.copies["families"]]
-    near = [
-        (row["title"], *(_against(cell["share"], cell["expected"]) for cell in row["cells"]))
-        for row in study.copies["spaces"]
-    ]
-    lines += [
-        "",
-        "Share of synthetic images nearer to a training image than almost all held-out ones are"
-        " (in square brackets what fresh patients would give):",
-        "",
-        *_table(("compared in", *families), near),
-    ]
-    told = [
-        (row["title"], *(formats.interval(cell["auc"]) for cell in row["cells"]))
-        for row in study.copies["membership"]
-    ]
-    if told:
-        lines += ["", "Telling who was trained on, area under the ROC curve (0.5 is guessing):", ""]
-        lines += _table(("attack", *families), told)
-    for each in study.copies["families"]:
-        name = each["family"]
-        lines += _picture(study, f"pairs {name}", f"Nearest pairs of {name}")
+def _pairs(study: Study) -> list[str]:
+    lines = []
+    for family in study.params.train_gan.families:
+        lines += _picture(study, f"pairs {family}", f"Nearest pairs of {family}")
     return lines
 
 
@@ -297,30 +252,8 @@ def _picture(study: Study, name: str, words: str) -> list[str]:
     return ["", f"![{words}]({path})"] if path else []
 
 
-def _with_floor(cell: Mapping[str, Any]) -> str:
-    error = f" ± {formats.figure(cell['error'])}" if cell["error"] is not None else ""
-    floor = f" ({formats.figure(cell['floor'])})" if cell["floor"] is not None else ""
-    return f"{formats.figure(cell['value'])}{error}{floor}"
-
-
-def _against(share: Mapping[str, Any], expected: float | None) -> str:
-    return f"{formats.interval(share)} [{formats.figure(expected)}]"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
-    return [
-        "| " + " | ".join(head) + " |",
-        "|---" * len(head) + "|",
-        *("| " + " | ".join(map(str, row)) + " |" for row in rows),
-    ]
-
-
-def _code(name: str) -> str:
-    return f"`{name}`"
-
-
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(map(_code, names))
+    return ", ".join(map(formats.code, names))
 
 
 def _plural(name: str, count: int) -> str:

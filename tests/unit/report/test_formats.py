@@ -45,3 +45,10 @@ def test_size(name, title, phrase):
     """A number of patients, a share of them, or all."""
     assert formats.size(name) == title
     assert formats.size(name, sentence=True) == phrase
+
+
+def test_table():
+    """A head, a line of as many columns, and the rows."""
+    assert formats.table(("a", "b"), [(1, formats.code("x"))]) == [
+        "| a | b |", "|---|---|", "| 1 | `x` |",
+    ]  # fmt: skip
