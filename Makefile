@@ -76,7 +76,8 @@ $(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/bin/python
 	  echo "DVC's index of file names stays in /var/tmp/dvc, where others can read it"
 	@touch $@
 
-$(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
+$(VENV)/.installed-dev: requirements-dev.lock requirements-references.lock $(VENV)/.installed
 	@echo "Installing requirements-dev.lock into $(VENV) (once) ..."
 	@python -m pip install -q -r requirements-dev.lock
+	@python -m pip install -q --no-deps -r requirements-references.lock
 	@touch $@
