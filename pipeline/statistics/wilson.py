@@ -27,4 +27,6 @@ def wilson(hits: float, trials: float, confidence: float = 0.95) -> tuple[float,
     centre = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
     spread = math.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
     half = z * spread / (1 + z**2 / trials)
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # Exactly, where rounding would leave a trace.
+    low = 0.0 if hits <= 0 else max(0.0, centre - half)
+    return low, 1.0 if hits >= trials else min(1.0, centre + half)

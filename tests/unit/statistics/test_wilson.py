@@ -25,3 +25,9 @@ def test_has_width_at_the_ends() -> None:
 def test_nothing_seen_is_nothing_known() -> None:
     """Without trials the interval is everything."""
     assert wilson(0, 0) == (0.0, 1.0)
+
+
+def test_ends_are_exact() -> None:
+    """None of 600 starts at 0 and all of 600 end at 1, without a trace of rounding."""
+    assert wilson(0, 600)[0] == 0.0
+    assert wilson(600, 600)[1] == 1.0
