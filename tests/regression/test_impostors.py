@@ -1,8 +1,8 @@
 """The verdict on 'synthetic' images of which the truth is known.
 
-Classifiers are really trained and really compared, on phantom lesions: noise and real images under
-shuffled labels must not be called a help, and what a perfect generator would make, images of
-patients that were held back for the purpose, must be.
+Classifiers are really trained and really compared, on textures that take some patients to learn:
+noise and real images under shuffled labels must not be called a help, and what a perfect generator
+would make, images of patients that were held back for the purpose, must be.
 """
 
 from __future__ import annotations
@@ -14,29 +14,27 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from pipeline import config
-from pipeline.imageset import ImageSet, ImageSetWriter
+from pipeline.imageset import ImageSet, ImageSetWriter, Meta
 from pipeline.seeding import numpy_rng
 from pipeline.splits import Splits, fold_name
 from pipeline.tracking import NullRun
-from pipeline.workflows import augment, classify, compare, ingest, split
+from pipeline.workflows import augment, classify, compare, split
 
+META = Meta(("fine", "coarse"), ("CT",), "HU", (-100.0, 200.0), positive_class="coarse")
+SIZE, PATIENTS, EACH = 12, 300, 2
+HELD_BACK = 150
 IMPOSTORS = ("noise", "shuffled", "fresh")
 PARAMETERS = {
     "seed": 2026,
     "compute": {"threads": 1, "workers": 1},
-    "ingest": {
-        "source": "phantom",
-        "size": [16, 16],
-        "window": [-100, 200],
-        "positive_class": "metastasis",
-        "options": {"lesions": {"metastasis": 480, "haemangioma": 480}, "patients": 320},
-    },
+    "ingest": {"source": "phantom", "positive_class": "coarse"},
     "split": {
         "folds": 3,
         "repeats": 3,
-        "train_patients": 10,
+        "train_patients": 6,
         "duplicates": {"enabled": False},
     },
     "augment": {"copies": 2},
@@ -44,8 +42,9 @@ PARAMETERS = {
     "classify": {
         "options": {"channels": [8, 16]},
         "seeds": 1,
-        "steps": 100,
+        "steps": 200,
         "batch": 32,
+        "evaluate_every": 50,
         "arms": {
             "classical": {"recipe": "classical", "images": "data/augmented"},
             **{
@@ -62,21 +61,18 @@ def contrasts(tmp_path_factory) -> dict[str, dict[str, Any]]:
     """Each impostor held against classical augmentation, by name."""
     root = tmp_path_factory.mktemp("impostors")
     params = config.parse(PARAMETERS)
-    ingest.run(params, root, NullRun())
-    (root / "data/images").rename(root / "everyone")
-    everyone = ImageSet.open(root / "everyone")
-    patients = sorted(set(everyone.manifest["patient_id"]))
-    held_back = everyone.manifest["patient_id"].isin(patients[::2]).to_numpy(bool)
-    write_studied(root / "data/images", everyone.take(~held_back))
+    write_patients(root / "held_back", range(HELD_BACK))
+    write_patients(root / "data/images", range(HELD_BACK, PATIENTS))
     split.run(params, root, NullRun())
     augment.run(params, root, NullRun())
     splits, images = Splits.open(root / "data/splits.csv"), ImageSet.open(root / "data/images")
+    held_back = ImageSet.open(root / "held_back")
     for repeat, fold in splits.folds():
         training = splits.select(images, repeat, fold, "train")
         for name in IMPOSTORS:
             place = root / "impostors" / name / fold_name(repeat, fold)
             rng = numpy_rng(1, name, repeat, fold)
-            write_made(place, name, training, everyone.take(held_back), rng)
+            write_made(place, name, training, held_back, rng)
     for arm in params.classify.arms:
         classify.run(params, root, arm, NullRun())
     compare.run(params, root, NullRun())
@@ -84,15 +80,26 @@ def contrasts(tmp_path_factory) -> dict[str, dict[str, Any]]:
     return {row["arm"]: row for row in result["contrasts"]}
 
 
-def write_studied(root: Path, images: ImageSet) -> None:
-    """Write the patients that the study is about as a set of their own."""
-    shape, dtype = images.shape, images.dtype
+def write_patients(root: Path, patients: range) -> None:
+    """Write two images of each patient, who has one of two textures, more or less so."""
     with ImageSetWriter(
-        root, images.meta, capacity=len(images), shape=shape, dtype=dtype
+        root, META, capacity=EACH * len(patients), shape=(1, SIZE, SIZE), dtype=np.int16
     ) as writer:
-        for image, row in zip(images.stored(), images.manifest.to_dict("records"), strict=True):
-            named = {key: row[key] for key in ("image_id", "label", "patient_id")}
-            writer.add(image, **named, origin="real")
+        for patient in patients:
+            rng = numpy_rng(0, "patient", patient)
+            label = patient % 2
+            level, blend = rng.normal(50, 60), rng.normal((0.3, 0.6)[label], 0.05)
+            for number in range(EACH):
+                rough = rng.normal(size=(1, SIZE, SIZE))
+                smooth = gaussian_filter(rng.normal(size=(1, SIZE, SIZE)), (0, 1, 1))
+                texture = (1 - blend) * rough + blend * smooth / smooth.std()
+                writer.add(
+                    level + 50 * texture / texture.std(),
+                    image_id=f"i{patient:03d}-{number}",
+                    label=META.classes[label],
+                    patient_id=f"p{patient:03d}",
+                    origin="real",
+                )
 
 
 def write_made(
