@@ -83,6 +83,8 @@ def test_a_gan_that_memorised_its_images_is_caught(scans, tmp_path):
     made = generated("conditional", training, nobody, BY_HEART, labels, tmp_path / "work")
     found = judged(scans["train"], scans["held_out"], made)
     assert found["copying"] is True
+    assert found["p"] < 0.001
+    assert max(space["share"]["value"] for space in found["spaces"].values()) > 0.25
 
 
 def test_fresh_images_and_an_ordinary_gan_are_not(scans, tmp_path):
