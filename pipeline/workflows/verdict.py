@@ -47,10 +47,9 @@ def run(root: Path, console: Console | None = None) -> None:
 def render(result: Mapping[str, Any]) -> RenderableType:
     """Lay out the content of comparison.json."""
     parts: list[RenderableType] = [_table(result), Text(_units(result), style="dim"), Text()]
-    parts += [
-        Text("\N{BULLET} " + row["sentence"], style=COLOURS[row["verdict"]])
-        for row in result["contrasts"]
-    ]
+    # What was asked comes before what was only looked at.
+    asked = sorted(result["contrasts"], key=lambda row: row.get("family") != "headline")
+    parts += [Text("\N{BULLET} " + row["sentence"], style=COLOURS[row["verdict"]]) for row in asked]
     if result.get("demonstration"):
         warning = wording.size_warning(result["demonstration_reasons"])
         parts += [Text(), Text(warning, style="bold")]

@@ -130,7 +130,7 @@ class TestFamilies:
         """And the arm that would be their double goes."""
         edits.set_families(project, ["dcgan"])
         arms = self.arms(project)
-        assert arms["synthetic"] == arms["classical+synthetic"] == "data/synthetic/dcgan"
+        assert arms["classical+selected"] == arms["classical+synthetic"] == "data/synthetic/dcgan"
         assert "classical+synthetic-dcgan" not in arms
 
     def test_the_chart_of_images_added_keeps_what_stays(self, project):

@@ -53,6 +53,16 @@ def test_everything_that_matters_is_there(tmp_path):
     assert "report/index.html" in text
 
 
+def test_what_was_asked_comes_first(tmp_path):
+    """And what was only looked at after it."""
+    rows = [
+        {"sentence": "Only looked at.", "verdict": "no evidence", "family": "exploratory"},
+        {"sentence": "The question.", "verdict": "no evidence", "family": "headline"},
+    ]
+    text = shown(tmp_path, RESULT | {"contrasts": rows})
+    assert text.index("The question.") < text.index("Only looked at.")
+
+
 def test_what_is_not_defined_is_a_dash(tmp_path):
     """Not a zero, and not an error."""
     assert "\N{EN DASH} (\N{EN DASH}\N{EN DASH}\N{EN DASH})" in shown(tmp_path, RESULT)
