@@ -36,7 +36,7 @@ def parameters(*, scheme: str = "kfold", **compare: Any) -> config.Params:
     values = YAML(typ="safe").load(REPOSITORY / "params.yaml")
     values["split"]["scheme"] = scheme
     values["classify"]["arms"] = RECIPES
-    values["compare"] |= {"bootstrap": 200, **compare}
+    values["compare"] |= {"bootstrap": 200, "headline": None, **compare}
     return config.parse(values)
 
 

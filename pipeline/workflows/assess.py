@@ -102,6 +102,8 @@ def run(params: Params, root: Path, family: str, tracker: tracking.Run) -> None:
             for name in params.assess.features[1:]
         },
     }
+    # Also where too few images are held out to look for copies: DVC expects it.
+    (root / "plots" / "assess" / family).mkdir(parents=True, exist_ok=True)
     _write(root / "metrics" / "assess" / f"{family}.json", document)
     _write(root / "metrics" / "fidelity" / f"{family}.json", mean)
     tracker.metrics(mean)

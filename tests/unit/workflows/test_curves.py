@@ -31,7 +31,7 @@ def parameters(workers: int = 1, **chosen: Any) -> Params:
         "real": {"recipe": "real", "images": "data/augmented"},
         "classical": {"recipe": "classical", "images": "data/augmented"},
     }
-    values["compare"]["primary"] = "auc"
+    values["compare"].update(primary="auc", headline=None)
     sizes = {"classical": [0, 8, 24], "synthetic": [6, 16], "families": ["dcgan"], "seeds": 1}
     values["curves"] = {**sizes, **chosen}
     return parse(values)

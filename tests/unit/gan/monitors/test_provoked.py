@@ -87,7 +87,7 @@ def fitted(kind, images, validation, directory, **options):
         Kind(index, of_class(images, label), of_class(validation, label))
         for label, index in rows.made.items()
     ]
-    embed = FEATURES.load("texture").fit(images)
+    embed = FEATURES.load("texture").fit(images).of_pixels
     examiner = Examiner(kinds, rows.diet, embed, Machine(), 5)
     nobody = (lambda *_: None, lambda *_: None)
     session = Session("discs", "options", 1, Machine(), directory, *nobody, examiner)
