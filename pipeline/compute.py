@@ -206,38 +206,47 @@ def _spawned(
     hear: _Hearing,
 ) -> list[Result]:
     context = multiprocessing.get_context("spawn")
-    with context.Manager() as manager:
-        queue = manager.Queue()
-        ended = threading.Event()
-        failed: SimpleQueue[BaseException] = SimpleQueue()
+    queue: Any = context.Queue()
+    failed: SimpleQueue[BaseException] = SimpleQueue()
 
-        def drain() -> None:
-            while (message := queue.get()) is not None:
-                try:
-                    hear.hear(message)
-                except Exception as error:  # a failing listener must not hang the pool
-                    failed.put(error)
-            ended.set()
+    def drain() -> None:
+        while (message := queue.get()) is not None:
+            try:
+                hear.hear(message)
+            except Exception as error:  # a failing listener must not hang the pool
+                failed.put(error)
 
-        thread = threading.Thread(target=drain, daemon=True)
-        thread.start()
-        try:
-            with ProcessPoolExecutor(machine.workers, mp_context=context) as pool:
-                futures = [
-                    pool.submit(_run_job, task, job, machine, name, queue)
-                    for job, name in zip(jobs, names, strict=True)
-                ]
-                try:
-                    results = [future.result() for future in futures]
-                except BaseException:
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    raise
-        finally:
-            queue.put(None)
-            ended.wait(timeout=30)
-        if not failed.empty():
-            raise failed.get()
-        return results
+    thread = threading.Thread(target=drain, daemon=True)
+    thread.start()
+    try:
+        with ProcessPoolExecutor(
+            machine.workers, mp_context=context, initializer=_report_to, initargs=(queue,)
+        ) as pool:
+            futures = [
+                pool.submit(_run_job, task, job, machine, name)
+                for job, name in zip(jobs, names, strict=True)
+            ]
+            try:
+                results = [future.result() for future in futures]
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    finally:
+        # Behind every worker's last message: a worker ends only when it has handed over its own.
+        queue.put(None)
+        thread.join(timeout=30)
+        queue.close()
+    if not failed.empty():
+        raise failed.get()
+    return results
+
+
+_reports: Any = None  # in a worker, the queue to the parent; a spawned process has its own
+
+
+def _report_to(queue: Any) -> None:
+    global _reports
+    _reports = queue
 
 
 def _run_job(
@@ -245,11 +254,10 @@ def _run_job(
     job: Job,
     machine: Machine,
     name: str,
-    queue: Any,
 ) -> Result:
     prepare(machine)
 
     def report(steps: int, figures: Figures | None = None, at: int | None = None) -> None:
-        queue.put((name, steps, dict(figures) if figures else None, at))
+        _reports.put((name, steps, dict(figures) if figures else None, at))
 
     return task(job, machine, report)
