@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from pipeline.fidelity.distances import pairwise
-from pipeline.selection.criterion import Ground, Seen
+from pipeline.selection.criterion import EMBEDDING, Ground, Seen
 
-_SPACE = "embedding"
 _SIDE = {2: 16, 3: 8}
 
 # (r, D) of the training rows in one view: one a mirroring.
@@ -43,7 +42,7 @@ class Copies:
     def fit(cls, ground: Ground) -> Self:
         """Measure how near rows come to rows of other patients."""
         mirrored = [np.flip(ground.training.pixels, axes) for axes in _mirrorings(ground.training)]
-        embed = ground.spaces[_SPACE]
+        embed = ground.spaces[EMBEDDING]
         embedded = [embed(np.ascontiguousarray(pixels)) for pixels in mirrored]
         pixels = [thumbnails(each) for each in mirrored]
         other = ground.groups[:, None] != ground.groups[None, :]
@@ -57,7 +56,7 @@ class Copies:
 
     def __call__(self, seen: Seen) -> NDArray[np.float64]:
         """Score zero for copies and one for all others."""
-        given = (seen.features[_SPACE], thumbnails(seen.pixels))
+        given = (seen.features[EMBEDDING], thumbnails(seen.pixels))
         copied = np.zeros(len(seen.pixels), bool)
         # One and the same training image, mirrored alike, must be near in both views.
         for rows in zip(*self._views, strict=True):

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import Selection
-from pipeline.imageset import ImageSet
 
 PASS = 0.5
+EMBEDDING = "embedding"
 
 Embed = Callable[[NDArray[np.float32]], NDArray[np.float64]]
-Classify = Callable[[ImageSet], NDArray[np.float64]]
+Classify = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -27,24 +27,21 @@ class Seen:
     """Images as criteria see them.
 
     Args:
-        images: n images.
         labels: (n,) class indices, of synthetic images those that were asked for.
         pixels: (n, C, *spatial) in [-1, 1].
         features: By feature space, (n, D).
     """
 
-    images: ImageSet
     labels: NDArray[np.int64]
     pixels: NDArray[np.float32]
     features: Mapping[str, NDArray[np.float64]]
 
     @classmethod
-    def through(cls, spaces: Mapping[str, Embed], images: ImageSet) -> Self:
-        """Read images and describe them in every feature space."""
-        pixels = images.scaled()
-        return cls(
-            images, images.labels, pixels, {name: embed(pixels) for name, embed in spaces.items()}
-        )
+    def through(
+        cls, spaces: Mapping[str, Embed], pixels: NDArray[np.float32], labels: NDArray[np.int64]
+    ) -> Self:
+        """Describe images in every feature space."""
+        return cls(labels, pixels, {name: embed(pixels) for name, embed in spaces.items()})
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,8 @@ class Ground:
         groups: (n,) the patient, or cluster of duplicates, that each row belongs to.
         spaces: Feature spaces by name: `embedding`, of a network of the rows, and
             `texture`.
-        classify: Its probabilities, (N, K).
+        classify: The network's probabilities by its embeddings, (N, D) to (N, K).
+        classes: Their names.
         options: `synthesize.selection`.
     """
 
@@ -64,6 +62,7 @@ class Ground:
     groups: NDArray[Any]
     spaces: Mapping[str, Embed]
     classify: Classify
+    classes: tuple[str, ...]
     options: Selection
 
 

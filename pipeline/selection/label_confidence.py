@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.selection.criterion import Classify, Ground, Seen
+from pipeline.selection.criterion import EMBEDDING, Classify, Ground, Seen
 
 _SPACE = "texture"
 _STRENGTH = 0.01  # of the data against the penalty: a hundred features, a few dozen rows
@@ -59,7 +59,7 @@ class LabelConfidence:
 
     def _probabilities(self, seen: Seen) -> NDArray[np.float64]:
         """Mean of the voters, (n, K)."""
-        voted = self._network(seen.images)
+        voted = self._network(seen.features[EMBEDDING])
         if self._regression is None:
             return voted
         own = np.zeros((len(seen.labels), voted.shape[1]))

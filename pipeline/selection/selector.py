@@ -20,7 +20,7 @@ from pipeline.fidelity.features.fold_embedding import FoldEmbedding
 from pipeline.fidelity.features.texture import Texture
 from pipeline.imageset import ImageSet
 from pipeline.registry import SELECTORS
-from pipeline.selection.criterion import Criterion, Embed, Ground, Seen
+from pipeline.selection.criterion import EMBEDDING, Criterion, Embed, Ground, Seen
 from pipeline.selection.quota import choose
 from pipeline.selection.summary import Judged
 
@@ -67,10 +67,17 @@ def learn(
         report=report,
     )
     spaces: dict[str, Embed] = {
-        "embedding": network.of_pixels,
+        EMBEDDING: network.of_pixels,
         "texture": Texture.fit(training).of_pixels,
     }
-    return Ground(Seen.through(spaces, training), groups, spaces, network.probabilities, options)
+    return Ground(
+        Seen.through(spaces, training.scaled(), training.labels),
+        groups,
+        spaces,
+        network.classified,
+        training.meta.classes,
+        options,
+    )
 
 
 class Selector:
@@ -100,15 +107,16 @@ class Selector:
         """
         scores: dict[str, list[NDArray[np.float64]]] = {name: [] for name in self._criteria}
         features: dict[str, list[NDArray[np.float64]]] = {}
+        labels = images.labels
         for row in range(len(images)):
             # One at a time: the last digits of a network's output depend on the batch's size.
-            seen = Seen.through(self._ground.spaces, images.take([row]))
+            seen = Seen.through(self._ground.spaces, images.scaled([row]), labels[[row]])
             for name, criterion in self._criteria.items():
                 scores[name].append(criterion(seen))
             for name, found in seen.features.items():
                 features.setdefault(name, []).append(found)
             advance(1)
-        return Judged(_joined(scores), _joined(features), images.labels)
+        return Judged(_joined(scores), _joined(features), labels)
 
     def choose(self, judged: Judged) -> NDArray[np.bool_]:
         """Choose `keep` of the images of each class, (n,)."""

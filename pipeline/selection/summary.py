@@ -53,7 +53,7 @@ def summarise(ground: Ground, judged: Judged, chosen: NDArray[np.bool_]) -> dict
         feature space `recall_all`, `coverage_all`, `recall_selected` and `coverage_selected`: the
         share of the training rows that is covered by the chosen images, and by as many of all.
     """
-    classes = ground.training.images.meta.classes
+    classes = ground.classes
     found: dict[str, Any] = {}
     for label in np.unique(judged.labels):
         mine = judged.labels == label

@@ -116,6 +116,12 @@ class FoldEmbedding:
         """Classify images, (N, K), in the order of the training rows' classes."""
         return predict(self._network, images, self._machine)
 
+    @torch.no_grad()
+    def classified(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probabilities, (N, K), of images that were embedded, (N, D)."""
+        embedded = torch.from_numpy(features).float().to(self._machine.device)
+        return torch.softmax(self._head(embedded).double(), dim=1).cpu().numpy()
+
     def __call__(self, images: ImageSet) -> NDArray[np.float64]:
         """Embed N images, (N, D)."""
         starts = range(0, len(images), _BATCH)
@@ -127,8 +133,7 @@ class FoldEmbedding:
     def of_pixels(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
         """Embed images, (N, C, *spatial) in [-1, 1], as (N, D)."""
         seen: list[Tensor] = []
-        head = [layer for layer in self._network.modules() if isinstance(layer, nn.Linear)][-1]
-        hook = head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].cpu()))
+        hook = self._head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].cpu()))
         try:
             for start in range(0, len(images), _BATCH):
                 batch = torch.from_numpy(np.asarray(images[start : start + _BATCH]))
@@ -137,3 +142,8 @@ class FoldEmbedding:
             hook.remove()
         features: NDArray[Any] = torch.cat(seen).double().numpy()
         return features
+
+    @property
+    def _head(self) -> nn.Linear:
+        """The last layer, which turns the embedding into logits."""
+        return [layer for layer in self._network.modules() if isinstance(layer, nn.Linear)][-1]

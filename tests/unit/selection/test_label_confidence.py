@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -11,14 +9,12 @@ from pipeline.config import Selection
 from pipeline.selection.criterion import PASS, Ground, Seen
 from pipeline.selection.label_confidence import LabelConfidence
 
-# The images themselves are not asked for here.
-NOTHING: Any = None
-
 
 def seen(labels, texture):
     """Images that are known by features alone."""
     pixels = np.zeros((len(labels), 1, 4, 4), np.float32)
-    return Seen(NOTHING, np.asarray(labels), pixels, {"texture": np.asarray(texture, np.float64)})
+    features = np.asarray(texture, np.float64)
+    return Seen(np.asarray(labels), pixels, {"texture": features, "embedding": features})
 
 
 def test_of_three_classes_the_likeliest_other_counts():
@@ -35,6 +31,7 @@ def test_a_sure_network_does_not_decide_alone():
         np.arange(4),
         {},
         lambda _: np.array([[1.0, 0.0]]),
+        ("a", "b"),
         Selection(),
     )
     criterion = LabelConfidence.fit(certain)
@@ -54,6 +51,11 @@ def test_never_refuses_by_itself():
 def test_one_class_alone_is_always_right():
     """There is nothing to mistake it for."""
     ground = Ground(
-        seen([0, 0], [[0.0], [1.0]]), np.arange(2), {}, lambda _: np.ones((2, 1)), Selection()
+        seen([0, 0], [[0.0], [1.0]]),
+        np.arange(2),
+        {},
+        lambda _: np.ones((2, 1)),
+        ("a",),
+        Selection(),
     )
     assert LabelConfidence.fit(ground)(seen([0, 0], [[0.0], [1.0]])).tolist() == [1.0, 1.0]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -18,13 +16,9 @@ def test_realism_is_radius_over_distance_to_the_kindest_row():
     assert found == pytest.approx([0.5, 1.0])
 
 
-# The images themselves are not asked for here.
-NOTHING: Any = None
-
-
 def seen(labels, features):
     """Images that are known by features alone."""
-    return Seen(NOTHING, np.asarray(labels), np.zeros((len(labels), 1, 4, 4), np.float32), features)
+    return Seen(np.asarray(labels), np.zeros((len(labels), 1, 4, 4), np.float32), features)
 
 
 def test_scores_are_on_the_scale_of_rows_left_out():
@@ -35,7 +29,7 @@ def test_scores_are_on_the_scale_of_rows_left_out():
     """
     line = np.arange(11.0)[:, None]
     training = seen([0] * 11, {"texture": line})
-    ground = Ground(training, np.arange(11), {}, lambda _: line, Selection(neighbours=1))
+    ground = Ground(training, np.arange(11), {}, lambda _: line, ("a",), Selection(neighbours=1))
     criterion = Realism.fit(ground)
     scores = criterion(seen([0, 0, 0, 0], {"texture": np.array([[-1.0], [-0.5], [-4.0], [3.0]])}))
     assert scores == pytest.approx([0.5, 1.0, 0.125, 1.0])
@@ -50,6 +44,7 @@ def test_the_worst_space_decides_and_other_classes_do_not_count():
         np.arange(22),
         {},
         lambda _: line,
+        ("a", "b"),
         Selection(neighbours=1),
     )
     criterion = Realism.fit(ground)
@@ -62,6 +57,11 @@ def test_a_class_without_training_rows_passes_nothing():
     """What nobody knows is not called real."""
     line = np.arange(5.0)[:, None]
     ground = Ground(
-        seen([0] * 5, {"one": line}), np.arange(5), {}, lambda _: line, Selection(neighbours=1)
+        seen([0] * 5, {"one": line}),
+        np.arange(5),
+        {},
+        lambda _: line,
+        ("a", "b"),
+        Selection(neighbours=1),
     )
     assert Realism.fit(ground)(seen([1], {"one": np.array([[2.0]])}))[0] < 0.5
