@@ -21,7 +21,6 @@ from pipeline.splits import Splits
 
 Judge = Callable[[ImageSet], NDArray[np.float64] | None]
 Features = Mapping[str, Described]
-_DIGITS = 6
 
 
 def inspect(
@@ -76,8 +75,7 @@ def inspect(
     figures = copies.judge(spaces, held_out.groups, rule)
     figures["flagged_images"] = int(table["synthetic_id"].nunique())
     figures["membership"] = _membership(sets, (training, held_out, synthetic), options, seed, judge)
-    rounded: dict[str, Any] = _rounded(figures)
-    return rounded
+    return figures
 
 
 def _parts(sets: Parts, features: Features, splits: Splits) -> tuple[Part, Part, Part]:
@@ -118,10 +116,3 @@ def _membership(
     member = np.arange(len(members) + len(strangers)) < len(members)
     groups = np.concatenate([members.groups, strangers.groups])
     return membership.judge(attacks, member, groups, rng=numpy_rng(seed, "bootstrap"))
-
-
-def _rounded(value: Any) -> Any:
-    """Figures fit for JSON, equal on machines that differ in the last bits."""
-    if isinstance(value, dict):
-        return {key: _rounded(each) for key, each in value.items()}
-    return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value

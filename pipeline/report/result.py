@@ -111,17 +111,6 @@ def runs(outcomes: Outcomes, measured: Mapping[str, Measured], size: str) -> lis
     return rows
 
 
-def rounded(value: Any) -> Any:
-    """Round to six significant digits, which hides the last bits; what is not finite is null."""
-    if isinstance(value, dict):
-        return {key: rounded(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [rounded(item) for item in value]
-    if isinstance(value, float):
-        return float(f"{value:.6g}") if math.isfinite(value) else None
-    return value
-
-
 def brief(result: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
     """What fits the columns of `dvc exp show`: the leading means of each arm."""
     shown: Sequence[str] = list(dict.fromkeys([result["primary"], "auc", "accuracy"]))

@@ -6,14 +6,13 @@ images' place, so that every figure has the floor that fresh patients reach on a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipeline import tracking
+from pipeline import jsonfile, tracking
 from pipeline.compute import Machine, Report, choose_device, parallel_map
 from pipeline.config import Params, options_of
 from pipeline.errors import DataError
@@ -29,7 +28,6 @@ from pipeline.registry import FEATURES, PROBES
 from pipeline.seeding import derive, numpy_rng
 from pipeline.splits import Splits, fold_name
 
-_DIGITS = 6
 _YARDSTICK = 0.05
 
 
@@ -104,8 +102,8 @@ def run(params: Params, root: Path, family: str, tracker: tracking.Run) -> None:
     }
     # Also where too few images are held out to look for copies: DVC expects it.
     (root / "plots" / "assess" / family).mkdir(parents=True, exist_ok=True)
-    _write(root / "metrics" / "assess" / f"{family}.json", document)
-    _write(root / "metrics" / "fidelity" / f"{family}.json", mean)
+    jsonfile.write(root / "metrics" / "assess" / f"{family}.json", document)
+    jsonfile.write(root / "metrics" / "fidelity" / f"{family}.json", mean)
     tracker.metrics(mean)
 
 
@@ -195,26 +193,16 @@ def _copies(
 
 def _mean(folds: list[dict[str, Figures]]) -> dict[str, float]:
     figures = judging.mean([fold[EVERY] for fold in folds if EVERY in fold])
-    return {name: _rounded(figure) for name, figure in figures.items()}
+    rounded: dict[str, float] = jsonfile.rounded(figures)
+    return rounded
 
 
 def _plain(groups: Mapping[str, Figures]) -> dict[str, Any]:
     """Figures by group, fit for JSON."""
     return {
         group: {
-            name: {key: _rounded(number) for key, number in asdict(figure).items()}
-            if isinstance(figure, Measured)
-            else _rounded(figure)
+            name: asdict(figure) if isinstance(figure, Measured) else figure
             for name, figure in figures.items()
         }
         for group, figures in groups.items()
     }
-
-
-def _write(path: Path, document: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-
-
-def _rounded(value: float) -> float:
-    return value if isinstance(value, int) else float(f"{float(value):.{_DIGITS}g}")

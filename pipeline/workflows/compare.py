@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline import tracking
+from pipeline import jsonfile, tracking
 from pipeline.classifier.metrics import METRICS
 from pipeline.config import Params
 from pipeline.errors import ParameterError
@@ -70,10 +70,7 @@ def run(params: Params, root: Path, tracker: tracking.Run) -> None:
         picture = root / "plots/compare/shares.png"
         ratio.draw(shares, chosen.primary, chosen.confidence, picture)
     path = root / "metrics/comparison.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(result.rounded(document), indent=2, sort_keys=True, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")
-    written = json.loads(text)
+    written = jsonfile.write(path, document)
     brief = json.dumps(result.brief(written), indent=2, ensure_ascii=False)
     (path.parent / "arms.json").write_text(brief + "\n", encoding="utf-8")
     _draw(written, _headline(outcomes), root / "plots/compare")

@@ -11,7 +11,6 @@ samples. Here validation chooses the sizes, and test rows are only shown.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import tracking
+from pipeline import jsonfile, tracking
 from pipeline.arms import jobs
 from pipeline.arms.growing import grown, nested_order
 from pipeline.arms.jobs import Place
@@ -156,11 +155,7 @@ def run(params: Params, root: Path, tracker: tracking.Run) -> None:
         "seeds": params.curves.seeds,
         "lines": lines,
     }
-    path = root / "metrics/curves.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(_rounded(document), indent=2, sort_keys=True, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")
-    written = json.loads(text)
+    written = jsonfile.write(root / "metrics/curves.json", document)
     augmentation.draw(written, root / "plots/curves/augmentation.png")
     for line in written["lines"]:
         figures = {f"{line['name']} {at['asked']}": at["mean"] for at in line["points"]}
@@ -229,14 +224,3 @@ def _order(place: Place, images: ImageSet, splits: Splits, family: str = "") -> 
     rng = numpy_rng(place.params.seed, "curves", kind, place.repeat, place.fold)
     order = nested_order(source.labels[offered], class_frequencies(real), rng=rng)
     return np.asarray(offered[order], np.int64)
-
-
-def _rounded(value: Any) -> Any:
-    """Round to six significant digits; what is not finite becomes null."""
-    if isinstance(value, Mapping):
-        return {key: _rounded(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_rounded(item) for item in value]
-    if isinstance(value, float):
-        return float(f"{value:.6g}") if np.isfinite(value) else None
-    return value

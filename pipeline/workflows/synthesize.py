@@ -8,14 +8,13 @@ scores. Every sample is kept; `selected` marks those that are good enough to use
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline import tracking
+from pipeline import jsonfile, tracking
 from pipeline.compute import Machine, Report, choose_device, parallel_map
 from pipeline.config import Params, Synthesize
 from pipeline.errors import DataError, ParameterError
@@ -166,8 +165,7 @@ def _select(job: SetJob, template: ImageSet, machine: Machine, report: Report) -
     judged = selector.judge(ImageSet.open(directory), report)
     chosen = selector.choose(judged)
     write_selection(directory, chosen.tolist(), judged.score.tolist())
-    text = json.dumps(summarise(ground, judged, chosen), indent=2, sort_keys=True)
-    (directory / "selection.json").write_text(text + "\n", encoding="utf-8")
+    jsonfile.write(directory / "selection.json", summarise(ground, judged, chosen))
 
 
 def _template(root: Path, repeat: int, fold: int) -> ImageSet:
