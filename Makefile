@@ -14,7 +14,7 @@ export DO_NOT_TRACK := true
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro test lint ui report sync verdict use gpu-check
+.PHONY: help install repro test lint docs ui report sync verdict use gpu-check
 
 help:  ## List what can be done
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,10 @@ lint: $(VENV)/.installed-dev  ## Check style, types and import layers
 	ruff format --check .
 	mypy
 	lint-imports --no-logo
+
+docs: $(VENV)/.installed-dev  ## Build the documentation into site/, and refuse broken links
+	NO_MKDOCS_2_WARNING=1 mkdocs build --quiet --strict
+	@echo "$(CURDIR)/site/index.html"
 
 use: $(VENV)/.installed  ## Merge a preset into params.yaml: PRESET=name [DATA_PATH=directory]
 	@test -n "$(PRESET)" || { echo "Say which: make use PRESET=$$(ls presets | sed 's/\.yaml//' | paste -sd'|') [DATA_PATH=directory]"; exit 2; }
