@@ -1,4 +1,9 @@
-"""`python -m pipeline`: what a person asks for outside DVC's stages. A command is one function."""
+"""`python -m pipeline`: what a person asks for outside DVC's stages. A command is one function.
+
+One file, because a command here only reads its arguments and calls one function of
+`pipeline.workflows`. To add one: a function whose docstring ends in `Example: python -m pipeline
+...`, and its section in docs/command-line.md; tests/contracts/test_commands.py says what is missing.
+"""
 
 from __future__ import annotations
 
