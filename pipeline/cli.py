@@ -2,7 +2,7 @@
 
 One file, because a command here only reads its arguments and calls one function of
 `pipeline.workflows`. To add one: a function whose docstring ends in `Example: python -m pipeline
-...`, and its section in docs/command-line.md; tests/contracts/test_commands.py says what is missing.
+...`, and its section in docs/command-line.md; tests/contracts/test_commands.py checks both.
 """
 
 from __future__ import annotations
