@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -31,6 +31,19 @@ def main() -> None:
         app()
     except PipelineError as error:
         sys.exit(f"Error: {error}")
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Tell what this machine and project lack, and the mend; exit status 1 if anything stops a run.
+
+    Example: python -m pipeline doctor
+    """
+    from pipeline.workflows import doctor as workflow
+
+    raise typer.Exit(int(not workflow.run(ROOT, as_json=as_json)))
 
 
 @app.command()
@@ -161,6 +174,20 @@ def verdict() -> None:
     from pipeline.workflows import verdict as workflow
 
     workflow.run(ROOT)
+
+
+@app.command()
+def new(
+    kind: Annotated[Literal["family", "source", "recipe"], typer.Argument(help="What to begin.")],
+    name: Annotated[str, typer.Argument(help="In snake_case; file, key and class follow.")],
+) -> None:
+    """Write a new GAN family, source or recipe that works, its registry line and its tests.
+
+    Example: python -m pipeline new family my_gan
+    """
+    from pipeline.workflows import new as workflow
+
+    workflow.run(ROOT, kind, name)
 
 
 @app.command()

@@ -1,15 +1,13 @@
 """What every source promises ingest, tried on a small input of each kind.
 
-To test a new source: a function below that writes a small input with something broken in it, and
-a line in INPUTS.
+To test a new source: tests/source_inputs/<name>.py with AXES and a function `make` that writes a
+small input with something broken in it. Those of the first sources are below.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import importlib
 from pathlib import Path
-from typing import Any
 
 import nibabel
 import numpy as np
@@ -25,39 +23,10 @@ from pipeline.imageset import narrowest_dtype
 from pipeline.registry import SOURCES
 from pipeline.sources import validity
 from pipeline.sources.source import Broken, Scan, Target
+from tests import source_inputs
+from tests.source_inputs import Input
 
 PATIENTS = ("DOE^JANE", "ROE^RICHARD", "POE^EDGAR")
-
-
-@dataclass(frozen=True)
-class Input:
-    """A small input for one source.
-
-    Args:
-        source: Its name in the registry.
-        axes: Spatial axes of the images to make.
-        path: Where it lies.
-        labels: Labels of the sound scans.
-        broken: How many scans are broken.
-        options: The source's options.
-    """
-
-    source: str
-    axes: int
-    path: Path
-    labels: tuple[str, ...]
-    broken: int
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def size(self) -> tuple[int, ...]:
-        """*spatial to ask for: sides that differ."""
-        return (12, 10, 6)[: self.axes]
-
-    def open(self, seed: int = 3, window=None):
-        """A fresh source over the input."""
-        options = config.options_of(SOURCES, self.source, self.options, "ingest.options")
-        return SOURCES.load(self.source)(self.path, options, Target(self.size, window, seed))
 
 
 def phantom(path: Path, axes: int) -> Input:
@@ -165,6 +134,10 @@ INPUTS = {
     "medmnist": (medmnist, (2, 3)),
     "dicom": (dicom, (2, 3)),
 }
+OF_THEIR_OWN = [path.stem for path in Path(source_inputs.__file__).parent.glob("[a-z]*.py")]
+for own in sorted(OF_THEIR_OWN):
+    described = importlib.import_module(f"tests.source_inputs.{own}")
+    INPUTS[own] = (described.make, described.AXES)
 CASES = [(name, axes) for name in SOURCES for axes in INPUTS.get(name, (None, (2,)))[1]]
 
 
@@ -172,7 +145,7 @@ CASES = [(name, axes) for name in SOURCES for axes in INPUTS.get(name, (None, (2
 def given(request, tmp_path) -> Input:
     """A small input of each kind of source, in 2D and where it can in 3D."""
     name, axes = request.param
-    assert name in INPUTS, f"the source {name} has no input in {Path(__file__).name}; write one"
+    assert name in INPUTS, f"write a small input for it in tests/source_inputs/{name}.py"
     return INPUTS[name][0](tmp_path, axes)
 
 

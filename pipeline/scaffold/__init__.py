@@ -1,0 +1,1 @@
+"""New parts of the pipeline, written from templates that pass their contract tests."""
