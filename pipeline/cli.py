@@ -177,6 +177,23 @@ def verdict() -> None:
 
 
 @app.command()
+def inspect(
+    path: Annotated[Path, typer.Argument(help="A folder of scans, an ImageSet, or a file.")],
+    out: Annotated[Path, typer.Option(help="The picture.")] = Path("inspect.png"),
+    show_classes: Annotated[
+        bool, typer.Option("--show-classes", help="Class names even if they may be patients'.")
+    ] = False,
+) -> None:
+    """Tell what is in a folder of scans, what ingest would refuse, and what to put in params.yaml.
+
+    Example: python -m pipeline inspect /data/my-scans --out my-scans.png
+    """
+    from pipeline.workflows import inspect as workflow
+
+    workflow.run(ROOT, path, out, show_classes=show_classes)
+
+
+@app.command()
 def new(
     kind: Annotated[Literal["family", "source", "recipe"], typer.Argument(help="What to begin.")],
     name: Annotated[str, typer.Argument(help="In snake_case; file, key and class follow.")],
