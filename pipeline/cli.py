@@ -166,14 +166,16 @@ def sync() -> None:
 
 
 @app.command()
-def verdict() -> None:
+def verdict(
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
     """Print the table of arms, the verdicts and where to look.
 
     Example: python -m pipeline verdict
     """
     from pipeline.workflows import verdict as workflow
 
-    workflow.run(ROOT)
+    workflow.run(ROOT, as_json=as_json)
 
 
 @app.command()

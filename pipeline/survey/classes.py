@@ -44,19 +44,25 @@ class Classes:
     Args:
         counts: Images, or what stands for them, by class name.
         told_by: `folders`, `table` or what else.
+        published: Whether the names are those of a published set, and so nobody's.
     """
 
     counts: Counter[str]
     told_by: str
+    published: bool = False
 
     @property
     def names(self) -> list[str]:
         """In the order in which ingest puts them."""
         return sorted(self.counts)
 
+    def may_show(self, *, all_names: bool = False) -> bool:
+        """Whether names may be shown: asked for, published, or words."""
+        return all_names or self.published or are_words(self.names)
+
     def shown(self, *, all_names: bool = False) -> str:
         """Names, or numbers instead of them, each with its count."""
-        plain = all_names or are_words(self.names)
+        plain = self.may_show(all_names=all_names)
         parts = [
             f"{name if plain else f'class {number}'} {self.counts[name]}"
             for number, name in enumerate(self.names, 1)
@@ -67,7 +73,7 @@ class Classes:
 
     def positive(self, *, all_names: bool = False) -> str | None:
         """The class that sounds like the one to detect, of two; None if neither or both do."""
-        if len(self.counts) != 2 or not (all_names or are_words(self.names)):
+        if len(self.counts) != 2 or not self.may_show(all_names=all_names):
             return None
         ill = [name for name in self.names if _ILL.search(name.lower())]
         return ill[0] if len(ill) == 1 else None

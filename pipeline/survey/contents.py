@@ -19,6 +19,7 @@ _NIFTI = (".nii", ".nii.gz", ".hdr")
 _FOREIGN = frozenset({".nrrd", ".nhdr", ".mha", ".mhd", ".mat", ".zip", ".tar", ".gz", ".svs"})
 _SET = ("meta.json", "images.npy", "manifest.csv")
 _PREAMBLE = 128
+_WORDS = {"foreign": "formats that no source reads"}
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,8 @@ class Contents:
 
     def counts(self) -> str:
         """How many files of each kind, in words."""
-        words = {"npz": "npz", "foreign": "in formats that no source reads", "other": "other"}
-        found = Counter({kind: len(files) for kind, files in self.kinds.items()})
-        said = ", ".join(
-            f"{count} {words.get(kind, f'{kind} files')}" for kind, count in found.most_common()
-        )
+        found = Counter({_WORDS.get(kind, kind): len(files) for kind, files in self.kinds.items()})
+        said = ", ".join(f"{kind} {count}" for kind, count in found.most_common())
         return said + (f"; the first {MOST} only" if self.beyond else "")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import Any
@@ -28,6 +29,7 @@ _SERIES_TRIED = 24
 _FRAMES_READ = 24
 _HEADERS = 5_000
 _STACK = 4
+_MODALITY = re.compile(r"[A-Z]{2,4}")
 _KEYS = {"PatientID": "patient", "SeriesInstanceUID": "series", "file": "file"}
 Series = Mapping[str, list[Frame]]
 
@@ -43,7 +45,8 @@ def describe(contents: Contents) -> Description:
     options: dict[str, Any] = {"images": "middle" if stacked else "each"}
     options |= _labels(table, classes)
     patients = {frame.patient for frame in frames} - {""}
-    missing = [] if patients else ["PatientID is empty everywhere: see ingest.options.patient"]
+    missing = [] if table is None else table[0].withheld()
+    missing += [] if patients else ["PatientID is empty everywhere: see ingest.options.patient"]
     if classes is None:
         missing.append("labels: a folder for each class, or a table with a row for each patient")
     return Description(
@@ -75,9 +78,10 @@ def _said(
     contents: Contents, series: Series, damaged: int, patients: int, values: Values
 ) -> list[tuple[str, str]]:
     frames = [frame for group in series.values() for frame in group]
-    kinds = Counter(frame.modality or "unknown" for frame in frames)
+    # A header may hold anything where a modality belongs.
+    kinds = Counter(f.modality if _MODALITY.fullmatch(f.modality) else "other" for f in frames)
     unread = len(contents.of("dicom")) - _HEADERS
-    counted = f"{len(frames)} images in {len(series)} series of {len(kinds)} modalities"
+    counted = f"{len(frames)} in {len(series)} series"
     steps = []
     for group in spread(list(series.values()), _SERIES_TRIED):
         try:
@@ -89,7 +93,7 @@ def _said(
     lengths = sorted(len(group) for group in series.values()) or [0]
     return [
         ("images", counted + (f"; {unread} more files were not opened" if unread > 0 else "")),
-        ("unreadable", f"{damaged} files"),
+        ("unreadable", f"{damaged}"),
         ("patients", f"{patients}, by PatientID"),
         ("modality", ", ".join(f"{name} {count}" for name, count in kinds.most_common())),
         ("images a series", f"{lengths[0]} to {lengths[-1]}"),
@@ -141,7 +145,7 @@ def _labels(table: tuple[LabelTable, str] | None, classes: Classes | None) -> di
     found, key = table
     return {
         "labels": "table",
-        "table": found.name,
+        "table": found.shown,
         "label_key": key,
         "key": found.columns[_KEYS[key]],
         "label": found.columns["label"],
@@ -179,7 +183,7 @@ def _sample(
     if table is not None:
         found, _ = table
         rows = [{str(k): str(v) for k, v in row.items()} for row in found.frame.to_dict("records")]
-        return Sample({file: file for file in files}, (found.name, rows), options)
+        return Sample({file: file for file in files}, (found.shown, rows), options)
     inside = "" if classes else "unlabelled/"
     links = {f"{inside}{file}": file for file in files}
     return Sample(links, None, {**options, "labels": "folders"})

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
-
 from pipeline.imageset import ImageSet
 from pipeline.survey.classes import Classes
 from pipeline.survey.description import Description, Sample, Values, ranges, spread
@@ -28,16 +26,16 @@ def describe(path: Path) -> tuple[Description, ImageSet]:
     origins = Counter(manifest["origin"])
     kinds = ", ".join(f"{name} {count}" for name, count in origins.most_common())
     chosen = int(manifest["selected"].astype(str).str.lower().isin(("true", "1")).sum())
-    known = manifest["spacing_mm"].ne("")
-    spacing = np.unique(images.spacing[known.to_numpy()], axis=0) if known.any() else []
+    known = manifest["spacing_mm"].ne("").to_numpy()
     counts = Counter(manifest["label"].tolist())
+    patients = manifest.loc[manifest["patient_id"].ne(""), "patient_id"].nunique()
     said = [
         ("images", f"{len(images)} by origin: {kinds}"),
         ("selected", f"{chosen}"),
         ("masks", "one an image" if images.has_masks else "none"),
-        ("patients", f"{manifest['patient_id'].nunique()}, by pseudonym"),
+        ("patients", f"{patients}, by pseudonym" if patients else "none: no image is a scan"),
         ("size", f"{images.shape[0]} x {' x '.join(map(str, images.shape[1:]))}, {images.dtype}"),
-        ("spacing", ranges(spacing, "mm")),
+        ("spacing", ranges(images.spacing[known].tolist(), "mm")),
         ("window", f"{meta.window[0]:g} to {meta.window[1]:g} {meta.unit}"),
         ("values", values.shown(meta.unit)),
         ("orientation", meta.orientation),
@@ -50,7 +48,7 @@ def describe(path: Path) -> tuple[Description, ImageSet]:
         size=images.shape[1:],
         window=meta.window,
         options={},
-        classes=Classes(counts, "manifest"),
+        classes=Classes(counts, "the manifest", published=True),
         sample=Sample({}, None, {}),
     )
     return description, images

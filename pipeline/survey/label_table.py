@@ -27,6 +27,11 @@ _NAMES = {
     "patient": "patient|patientid|subject|subjectid|case|caseid|pid|participant|participantid",
     "series": "series|seriesuid|seriesinstanceuid",
 }
+OTHER = "your-table.csv"
+_USUAL = re.compile(
+    r"(label|manifest|metadata|meta|data|dataset|index|train|test|annotation|clinical|table|list|"
+    r"image|info|class|diagnosi|diagnose|ground|truth|all|the|s|es|\d{1,2}|\W|_)+"
+)
 _ORDER = ("label", "labels", "diagnosis", "class")
 _MOST_CLASSES = 100
 
@@ -44,6 +49,17 @@ class LabelTable:
     name: str
     frame: pd.DataFrame
     columns: dict[str, str]
+
+    @property
+    def shown(self) -> str:
+        """Its name, or another where its own could be a person's."""
+        return self.name if _is_ordinary(self.name) else OTHER
+
+    def withheld(self) -> list[str]:
+        """What to say if another name is shown."""
+        if _is_ordinary(self.name):
+            return []
+        return [f"the table's name, which is withheld: put it in the place of {OTHER} below"]
 
     @property
     def classes(self) -> Classes | None:
@@ -101,3 +117,7 @@ def _read(root: Path, name: str, files: Collection[str]) -> LabelTable | None:
             columns[role] = usual[0]
     known = {"label"} & set(columns) or {"file"} & set(columns)
     return LabelTable(name, frame, columns) if known else None
+
+
+def _is_ordinary(name: str) -> bool:
+    return _USUAL.fullmatch(Path(name).stem.lower()) is not None

@@ -114,7 +114,7 @@ def _is_mask(file: str) -> bool:
 def _options(table: LabelTable | None, unit: str) -> dict[str, Any]:
     columns = {} if table is None else table.columns
     options: dict[str, Any] = {
-        "table": table.name if table else _TABLE,
+        "table": table.shown if table else _TABLE,
         "image": columns.get("file", "image"),
         "label": columns.get("label", "label"),
         "patient": columns.get("patient"),
@@ -137,7 +137,8 @@ def _missing(table: LabelTable | None) -> list[str]:
         return [f"a table {_TABLE} at the top, with the columns image, label and patient"]
     wanted = {"file": "the volumes", "label": "the class names", "patient": "the patients"}
     lacks = [what for role, what in wanted.items() if role not in table.columns]
-    return [f"columns of the table that name {' and '.join(lacks)}"] if lacks else []
+    said = [f"columns of the table that name {' and '.join(lacks)}"] if lacks else []
+    return table.withheld() + said
 
 
 def _sample(table: LabelTable | None, images: list[str], options: dict[str, Any]) -> Sample:
@@ -151,7 +152,7 @@ def _sample(table: LabelTable | None, images: list[str], options: dict[str, Any]
     columns = [str(options[role]) for role in ("image", "mask") if options.get(role)]
     chosen_rows = list(_plain(spread(table.frame.to_dict("records"), _TRIED)))
     links = {row[name]: row[name] for row in chosen_rows for name in columns if row[name]}
-    return Sample(links, (table.name, chosen_rows), options)
+    return Sample(links, (table.shown, chosen_rows), options)
 
 
 def _plain(rows: list[dict[Any, Any]]) -> Iterator[dict[str, str]]:

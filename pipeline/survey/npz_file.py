@@ -59,7 +59,7 @@ def describe(contents: Contents) -> Description:
         size=tuple(spatial),
         window=None,
         options={"name": name} if published else {},
-        classes=Classes(counts, "label numbers"),
+        classes=Classes(counts, "label numbers", published=bool(published)),
         sample=Sample({files[0]: files[0]}, None, {}),
     )
 

@@ -128,7 +128,7 @@ def _options(table: LabelTable | None, suffix: str | None, looked: _Looked) -> d
     if table is not None:
         names = {role: table.columns.get(role) for role in ("file", "mask", "label", "patient")}
         complete = names["mask"] is not None and table.frame[names["mask"]].ne("").all()
-        options = {"table": table.name, "file": names["file"], "label": names["label"]}
+        options = {"table": table.shown, "file": names["file"], "label": names["label"]}
         options |= {"patient": names["patient"]} if names["patient"] else {}
         options |= {"mask": names["mask"], "masks": "require"} if complete else {}
     elif suffix is not None:
@@ -151,7 +151,7 @@ def _patients(table: LabelTable | None) -> str:
 
 
 def _missing(table: LabelTable | None, classes: Classes | None) -> list[str]:
-    missing = []
+    missing = [] if table is None else table.withheld()
     if classes is None:
         missing.append("labels: a folder for each class, or a table of files and labels")
     if table is None or "patient" not in table.columns:
@@ -174,7 +174,9 @@ def _sample(
         plain = [{str(name): str(cell) for name, cell in row.items()} for row in rows]
         roles = [role for role in ("file", "mask") if role in options]
         wanted = {row[str(options[role])] for row in plain for role in roles}
-        return Sample({file: file for file in sorted(wanted) if file}, (table.name, plain), options)
+        return Sample(
+            {file: file for file in sorted(wanted) if file}, (table.shown, plain), options
+        )
     start = f"{below}/" if below else ""
     inside = "" if classes else "unlabelled/"
     chosen = [file for file in images if file.startswith(start)]

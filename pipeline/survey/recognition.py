@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from pipeline.errors import DataError
+from pipeline.errors import DataError, PipelineError
+from pipeline.sources import guarded
 from pipeline.survey import dicom_tree, nifti_tree, npz_file, picture_tree
 from pipeline.survey.contents import Contents
 from pipeline.survey.description import Description
@@ -31,4 +32,14 @@ def describe(contents: Contents) -> Description:
             f"holds no DICOM, NIfTI, PNG, JPEG, TIFF, BMP or npz files ({contents.counts()}); "
             "convert other formats, e.g. NRRD and MetaImage, to NIfTI",
         )
-    return FORMATS[kind](contents)
+    try:
+        with guarded.hushed():
+            return FORMATS[kind](contents)
+    except PipelineError:
+        raise
+    except Exception as error:  # damaged bytes fail anywhere in a decoder
+        raise DataError(
+            "PATH",
+            f"cannot be looked at: a {type(error).__name__}, whose text is withheld, since it may "
+            "name a patient. Check the files' rights, and try a part of them",
+        ) from None

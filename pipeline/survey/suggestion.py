@@ -95,9 +95,9 @@ def _text(value: object) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(str, value))}]"
     if isinstance(value, str):
-        plain = value.replace("_", "").replace("/", "").replace(".", "").isalnum()
+        plain = value.translate({ord(sign): "" for sign in "_/.-"}).isalnum()
         quoted = value.replace("'", "''")
-        word = plain and not value[0].isdigit() and value.lower() not in _WORDS
+        word = plain and (value[0] in "/_" or value[0].isalpha()) and value.lower() not in _WORDS
         return value if word else f"'{quoted}'"
     return str(value)
 

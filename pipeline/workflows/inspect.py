@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +19,10 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.survey import contents, image_set, recognition, sheet, suggestion, trial
-from pipeline.survey.classes import Classes, are_words
+from pipeline.survey.classes import Classes
 from pipeline.survey.description import Description, spread
 
+Images: TypeAlias = Mapping[str, Sequence[NDArray[np.float32]]]
 _EACH = 12
 
 
@@ -56,8 +58,9 @@ def run(
     if description.source is not None:
         tried = trial.run(found, description)
         _tell_trial(told, tried, description)
+        plain = description.classes is None or description.classes.may_show(all_names=show_classes)
         if sheet.write(out, tried.images):
-            _tell(told, _legend(tried.images, out, show_classes))
+            _tell(told, _legend(tried.images, out, plain=plain))
     for lack in description.missing:
         _tell(told, f"Missing for ingest: {lack}")
     if description.source is not None and not (found.single and description.source != "medmnist"):
@@ -72,7 +75,7 @@ def _image_set(path: Path, out: Path, told: Console, show_classes: bool) -> None
         rows = images.manifest.index[images.manifest["label"].eq(label)].tolist()
         shown[label] = list(images.scaled(spread(rows, _EACH)))
     if sheet.write(out, shown):
-        _tell(told, _legend(shown, out, show_classes))
+        _tell(told, _legend(shown, out, plain=True))
     _tell(told, "It is what ingest makes: arms and exports take it as it is.")
 
 
@@ -102,12 +105,9 @@ def _tell_trial(told: Console, tried: trial.Trial, description: Description) -> 
         _tell(told, f"  {count} refused: {reason}")
 
 
-def _legend(
-    images: Mapping[str, Sequence[NDArray[np.float32]]], out: Path, show_classes: bool
-) -> str:
+def _legend(images: Images, out: Path, *, plain: bool) -> str:
     """Tell which row of the sheet is which class."""
     names = sorted(name for name, row in images.items() if row)
-    plain = show_classes or are_words(names)
     rows = ", ".join(name if plain else f"class {n}" for n, name in enumerate(names, 1))
     return f"Picture: {out.name}, a row for each of: {rows}"
 
@@ -115,9 +115,9 @@ def _legend(
 def _suggest(
     told: Console, root: Path, path: Path, description: Description, show_classes: bool
 ) -> None:
-    place = (path / description.below).resolve()
-    inside = place.is_relative_to(root.resolve())
-    name = place.relative_to(root.resolve()).as_posix() if inside else place.as_posix()
+    place = (path / description.below).absolute()
+    inside = place.is_relative_to(root.absolute())
+    name = place.relative_to(root.absolute()).as_posix() if inside else place.as_posix()
     classes: Classes | None = description.classes
     positive = None if classes is None else classes.positive(all_names=show_classes)
     _tell(told, "\nFor params.yaml:\n")

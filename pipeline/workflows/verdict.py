@@ -14,19 +14,20 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.errors import DataError
-from pipeline.report import wording
+from pipeline.report import sizes, wording
 
 SHOWN = ("auc", "sensitivity", "specificity", "accuracy")
 WITH_INTERVAL = 2
 COLOURS = {"helps": "green", "harms": "red", "equivalent": "blue", "no evidence": "yellow"}
 
 
-def run(root: Path, console: Console | None = None) -> None:
+def run(root: Path, console: Console | None = None, *, as_json: bool = False) -> None:
     """Print what metrics/comparison.json says.
 
     Args:
         root: The project's root.
         console: Where to print; the terminal unless given.
+        as_json: Print what `plain` gives instead of tables and sentences.
 
     Raises:
         DataError: If there is no comparison yet, or it is not readable.
@@ -37,11 +38,36 @@ def run(root: Path, console: Console | None = None) -> None:
     try:
         result = json.loads(path.read_text(encoding="utf-8"))
         page = render(result)
+        text = json.dumps(plain(result), indent=2, ensure_ascii=False) if as_json else ""
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(path, f"is not a comparison ({error}); run `dvc repro` again") from error
     # Where there is no terminal, e.g. in a log file, a table that fits 80 columns would wrap.
     width = shutil.get_terminal_size((110, 40)).columns
-    (console or Console(width=max(width, 80), highlight=False)).print(page)
+    told = console or Console(width=max(width, 80), highlight=False)
+    if as_json:
+        told.print(text, markup=False, soft_wrap=True)
+    else:
+        told.print(page)
+
+
+def plain(result: Mapping[str, Any]) -> dict[str, Any]:
+    """What a machine wants of comparison.json: figures and verdicts, the deciding size first."""
+    parts = sorted(sizes.parts(result), key=lambda part: not part.deciding)
+    return {
+        "primary": result["primary"],
+        "baseline": result["baseline"],
+        "demonstration": bool(result.get("demonstration")),
+        "note": result.get("note", ""),
+        "sizes": [
+            {
+                "train_patients": part.name,
+                "decides": part.deciding,
+                "arms": part.content["arms"],
+                "contrasts": list(part.contrasts),
+            }
+            for part in parts
+        ],
+    }
 
 
 def render(result: Mapping[str, Any]) -> RenderableType:
@@ -50,6 +76,9 @@ def render(result: Mapping[str, Any]) -> RenderableType:
     # What was asked comes before what was only looked at.
     asked = sorted(result["contrasts"], key=lambda row: row.get("family") != "headline")
     parts += [Text("\N{BULLET} " + row["sentence"], style=COLOURS[row["verdict"]]) for row in asked]
+    others = [part for part in sizes.parts(result) if not part.deciding]
+    if others:
+        parts += [Text(), _other_sizes(others)]
     if result.get("demonstration"):
         warning = wording.size_warning(result["demonstration_reasons"])
         parts += [Text(), Text(warning, style="bold")]
@@ -78,6 +107,19 @@ def _table(result: Mapping[str, Any]) -> Table:
         table.add_row(title, *_cells(figures, metrics), style="italic dim")
     share = f"{result['confidence']:.0%}"
     table.caption = f"mean (low\N{EN DASH}high), {share} intervals; {result['baseline']} in bold"
+    return table
+
+
+def _other_sizes(parts: Sequence[sizes.Part]) -> Table:
+    """What was asked beforehand, at the sizes that do not decide."""
+    table = Table(box=box.SIMPLE_HEAD, title="The same comparisons at other sizes of training part")
+    for name in ("training patients", "arm", "against", "difference", "verdict"):
+        table.add_column(name, justify="right" if name == "difference" else "left")
+    for part in parts:
+        for row in sizes.of_family(part.contrasts, sizes.HEADLINE):
+            verdict = Text(row["verdict"], style=COLOURS[row["verdict"]])
+            interval = "{difference:+.3f} ({low:+.3f} to {high:+.3f})".format_map(row)
+            table.add_row(part.title, row["arm"], row["against"], interval, verdict)
     return table
 
 
