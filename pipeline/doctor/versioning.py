@@ -6,13 +6,14 @@ import contextlib
 import json
 import os
 import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline.doctor.finding import Finding, Project, ok, problem, warning
 
 _INIT = "work in a clone of the project, or: dvc init"
-_LINKS = {"hardlink": os.link, "symlink": os.symlink}
+_LINKS: Mapping[str, Callable[[Path, Path], None]] = {"hardlink": os.link, "symlink": os.symlink}
 
 
 def initialised(project: Project) -> Finding:

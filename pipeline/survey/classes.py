@@ -26,11 +26,11 @@ _WORDS = frozenset(
         label left lesion lesions liver low lung lymphocytes lymphoma macular malign
         malignancy malignant mass mel melanocytic melanoma meningioma metastases metastasis
         mild moderate mucus muscle naevi naevus neg negative nevi nevus no nodule nodules
-        non none normal not nv oedema of opacity pathological pathology pituitary pneumonia
-        pneumothorax polyp pos positive present proliferative retinopathy right sarcoma scc
-        severe skin spleen squamous stage stroke suspicious t t1 t2 tb test tissue train
-        true tuberculosis tumor tumors tumour tumours type unknown unlabelled v val vasc
-        vascular viral with without yes
+        non none normal not nv oedema of opacity or pathological pathology pituitary
+        pneumonia pneumothorax polyp pos positive present proliferative retinopathy right
+        sarcoma scc severe skin spleen squamous stage stroke suspicious t t1 t2 tb test
+        tissue train true tuberculosis tumor tumors tumour tumours type unknown unlabelled v
+        val vasc vascular viral with without yes
         """,
     )
 )

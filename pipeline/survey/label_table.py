@@ -30,7 +30,7 @@ _NAMES = {
 OTHER = "your-table.csv"
 _USUAL = re.compile(
     r"(label|manifest|metadata|meta|data|dataset|index|train|test|annotation|clinical|table|list|"
-    r"image|info|class|diagnosi|diagnose|ground|truth|all|the|s|es|\d{1,2}|\W|_)+"
+    r"image|info|class|diagnosi|diagnose|ground|truth|all|the|s|es)+"
 )
 _ORDER = ("label", "labels", "diagnosis", "class")
 _MOST_CLASSES = 100
@@ -120,4 +120,5 @@ def _read(root: Path, name: str, files: Collection[str]) -> LabelTable | None:
 
 
 def _is_ordinary(name: str) -> bool:
-    return _USUAL.fullmatch(Path(name).stem.lower()) is not None
+    parts = re.findall(r"[^\W\d_]+|\d+", Path(name).stem.lower())
+    return all(_USUAL.fullmatch(part) or (part.isdigit() and len(part) <= 2) for part in parts)

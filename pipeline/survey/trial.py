@@ -68,7 +68,8 @@ def scale(image: NDArray[Any], window: tuple[float, float]) -> NDArray[np.float3
     """Map stored values to [-1, 1], clipping at the window."""
     low, high = window
     scaled = (np.asarray(image, np.float32) - low) * (2.0 / (high - low)) - 1.0
-    return np.clip(scaled, -1.0, 1.0).astype(np.float32)
+    clipped: NDArray[np.float32] = np.clip(scaled, -1.0, 1.0).astype(np.float32)
+    return clipped
 
 
 def _link(contents: Contents, sample: Sample, directory: Path) -> None:

@@ -7,7 +7,9 @@ import json
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
+from pipeline.cli import app
 from pipeline.doctor import examination
 from pipeline.doctor.finding import ok, problem, warning
 from pipeline.workflows import doctor
@@ -91,3 +93,10 @@ def test_json_is_for_machines(checks, tmp_path):
     (only,) = json.loads(text)
     assert only["state"] == "warning" and only["said"].endswith("x" * 300)
     assert set(only) == {"subject", "check", "state", "said", "mend"}
+
+
+@pytest.mark.parametrize(("found", "status"), [(warning("a", "b"), 0), (problem("a", "b"), 1)])
+def test_the_exit_status_tells_scripts(found, status, checks):
+    """Only a problem is a failure."""
+    checks(found)
+    assert CliRunner().invoke(app, ["doctor", "--json"]).exit_code == status

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from pipeline.doctor import machine
@@ -48,6 +50,20 @@ def test_a_gpu_that_pytorch_cannot_use_is_said(project, monkeypatch):
     monkeypatch.setattr(machine, "_idle_nvidia", lambda: True)
     found = machine.accelerator(project)
     assert found.state == "warning" and "nvidia-smi" in found.mend
+
+
+def test_a_gpu_is_described(project, monkeypatch):
+    """Its name and memory, the driver, and the CUDA that PyTorch was built for."""
+    import torch
+
+    found = SimpleNamespace(name="Some GPU", total_memory=80 * 2**30)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: found)
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    answer = machine.accelerator(project)
+    assert answer.state == "ok"
+    assert answer.said.startswith("Some GPU, 80 GiB (cuda); driver ")
+    assert answer.said.endswith("for CUDA 13.0")
 
 
 @pytest.mark.parametrize(("limit", "state"), [(256, "warning"), (512, "ok"), (None, "ok")])

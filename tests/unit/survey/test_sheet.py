@@ -40,7 +40,9 @@ def test_the_file_holds_pixels_alone(tmp_path):
     """No text and no note in it."""
     path = tmp_path / "sheet.png"
     sheet.write(path, {"DOE": [flat(0.5)]})
-    assert Image.open(path).info == {} and b"DOE" not in path.read_bytes()
+    with Image.open(path) as picture:
+        assert picture.info == {}
+    assert b"DOE" not in path.read_bytes()
 
 
 def test_nothing_to_show_writes_nothing(tmp_path):

@@ -31,12 +31,12 @@ RESULT = {
 }
 
 
-def shown(tmp_path, result, width=110) -> str:
+def shown(tmp_path, result, width=110, **options) -> str:
     """What the terminal shows."""
-    (tmp_path / "metrics").mkdir()
+    (tmp_path / "metrics").mkdir(parents=True)
     (tmp_path / "metrics/comparison.json").write_text(json.dumps(result))
     text = io.StringIO()
-    verdict.run(tmp_path, Console(file=text, width=width))
+    verdict.run(tmp_path, Console(file=text, width=width), **options)
     return text.getvalue()
 
 
@@ -85,3 +85,39 @@ def test_no_comparison_is_a_sentence(tmp_path, content):
         (tmp_path / "metrics/comparison.json").write_text(content)
     with pytest.raises(DataError, match=r"comparison\.json.*dvc repro"):
         verdict.run(tmp_path)
+
+
+def sizes(result):
+    """The result with a second size, at which the arm harms."""
+    asked = {
+        "arm": "real",
+        "against": "classical",
+        "difference": -0.05,
+        "low": -0.09,
+        "high": -0.01,
+    }
+    row = asked | {"verdict": "harms", "family": "headline", "sentence": "It harms."}
+    explored = row | {"arm": "mixup", "family": "exploratory"}
+    other = {"arms": result["arms"], "contrasts": [row, explored]}
+    first = {"arms": result["arms"], "contrasts": result["contrasts"]}
+    return result | {"train_patients": "60", "sizes": {"60": first, "all": other}}
+
+
+def test_other_sizes_stand_below_the_one_that_decides(tmp_path):
+    """What was asked beforehand is repeated for each; what is exploratory is not."""
+    text = shown(tmp_path, sizes(RESULT))
+    assert text.index("Augmentation helps by a lot.") < text.index("at other sizes")
+    assert "-0.050 (-0.090 to -0.010)" in text and "harms" in text
+    assert "mixup" not in text
+    assert "other sizes" not in shown(tmp_path / "plain", RESULT)
+
+
+def test_json_holds_every_size_the_deciding_one_first(tmp_path):
+    """Figures and contrasts as comparison.json has them, whatever the width."""
+    found = json.loads(shown(tmp_path, sizes(RESULT), as_json=True))
+    assert [part["train_patients"] for part in found["sizes"]] == ["60", "all"]
+    assert [part["decides"] for part in found["sizes"]] == [True, False]
+    assert found["sizes"][1]["contrasts"][0]["verdict"] == "harms"
+    assert found["primary"] == "balanced_accuracy" and found["demonstration"] is True
+    (only,) = json.loads(shown(tmp_path / "plain", RESULT, as_json=True))["sizes"]
+    assert only["contrasts"] == RESULT["contrasts"]
