@@ -187,3 +187,14 @@ EXPORTS = Registry(
         "monai_datalist": "pipeline.exports.monai_datalist:write",
     },
 )
+
+READERS = Registry(
+    "format of synthetic images",
+    {
+        "imageset": "pipeline.readers.imageset:ImageSet",
+        "npz": "pipeline.readers.npz:Npz",
+        "folder": "pipeline.readers.folder:Folder",
+        "nifti": "pipeline.readers.nifti:Nifti",
+        "dicom": "pipeline.readers.dicom:Dicom",
+    },
+)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pipeline.arms.recipe import Ingredients, Recipe
 from pipeline.classifier.batches import TrainingDiet
-from pipeline.data import Pool
+from pipeline.data.pools import Pool
 
 
 def _diet(given: Ingredients) -> TrainingDiet:

@@ -12,7 +12,7 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.classifier.batches import TrainingDiet
-from pipeline.data import Pool
+from pipeline.data.pools import Pool
 from pipeline.imageset import ImageSet
 
 

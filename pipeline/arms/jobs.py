@@ -35,7 +35,8 @@ from pipeline.splits import Splits, fold_name
 SCORED = ("val", "test")
 _WEIGHTS = "weights/"
 _CODE = (
-    "data.py", "imageset/*.py", "tensorfile.py", "arms/*.py", "augment/*.py", "classifier/*.py",
+    "data/pools.py", "imageset/*.py", "tensorfile.py", "arms/*.py", "augment/*.py",
+    "classifier/*.py",
 )  # fmt: skip
 
 # All real images and splits.csv -> what one classifier is trained on.

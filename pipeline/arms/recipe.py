@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pipeline.classifier.batches import TrainingDiet
-from pipeline.data import Pool, class_frequencies
+from pipeline.data.pools import Pool, class_frequencies
 from pipeline.imageset import ImageSet
 
 

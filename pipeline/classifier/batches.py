@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pipeline.data import BatchSampler, Dataset, Pool, uniform_batches
+from pipeline.data.pools import BatchSampler, Dataset, Pool, uniform_batches
 from pipeline.seeding import numpy_rng, torch_rng
 
 # Images (N, C, *spatial), the generator, and (N, D) pixel spacing up to a factor -> images.

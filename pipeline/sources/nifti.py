@@ -9,30 +9,20 @@ swapped and flipped, never rotated.
 
 from __future__ import annotations
 
-import math
-import zlib
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Literal
 
-import nibabel as nib
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
-from nibabel.orientations import apply_orientation, io_orientation
-from nibabel.spatialimages import HeaderDataError
-from nibabel.wrapstruct import WrapStructError
-from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline.config import Positive, Section
 from pipeline.errors import ParameterError
-from pipeline.sources import crops, geometry, tables
+from pipeline.sources import crops, geometry, nifti_files, tables
 from pipeline.sources.source import Broken, Scan, Settings, Target, UnusableError
 
 LUNG_WINDOW = (-1000.0, 400.0)
 _INT16 = (-32768.0, 32767.0)
-_UNITS_MM = {"meter": 1000.0, "micron": 0.001}
-_GRID_TOLERANCE = 0.5
 
 
 class Nifti:
@@ -133,9 +123,13 @@ class Nifti:
         patient = None if options.patient is None else row[options.patient]
         if patient == "":
             raise UnusableError("missing patient: the cell is empty")
-        image = _read(self._root, row[options.image], "image")
-        mask = None if options.mask is None else _read(self._root, row[options.mask], "mask")
-        grid = _joined(image, mask)
+        image = nifti_files.read(self._root, row[options.image], "image")
+        mask = (
+            None
+            if options.mask is None
+            else nifti_files.read(self._root, row[options.mask], "mask")
+        )
+        grid = nifti_files.joined(image, mask)
         if len(size) == 3 and grid.image.shape[-1] < 2:
             raise UnusableError("a single slice, and ingest.size asks for volumes")
         view = self._view(grid)
@@ -207,92 +201,3 @@ def _check_options(options: Nifti.Options, target: Target) -> None:
             f"{tables.OPTIONS}.field_of_view_mm",
             f"got {len(field)} lengths; give one, or {len(target.size)} as ingest.size has",
         )
-
-
-def _read(root: Path, name: str, what: str) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """Read a volume in RAS, (x, y, z), with its affine in millimetres.
-
-    Raises:
-        UnusableError: With the reason, free of names.
-    """
-    if not name:
-        raise UnusableError(f"missing {what}: the cell is empty")
-    if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-        raise UnusableError(f"the {what} lies outside ingest.path")
-    path = root / name
-    if not path.is_file():
-        raise UnusableError(f"missing {what}: there is no such file")
-    if path.stat().st_size == 0:
-        raise UnusableError(f"the {what} is an empty file")
-    try:
-        volume = nib.load(path)
-    except (ImageFileError, HeaderDataError, WrapStructError, ValueError, KeyError):
-        raise UnusableError(f"the {what} is not a NIfTI file, or its header is damaged") from None
-    except (OSError, EOFError, zlib.error):
-        raise UnusableError(f"the {what} is truncated or damaged") from None
-    if not isinstance(volume, nib.nifti1.Nifti1Pair):
-        raise UnusableError(f"the {what} is not a NIfTI file")
-    affine = _affine_mm(volume, what)
-    data = _data(volume, what)
-    orientation = io_orientation(affine)
-    canonical = affine @ nib.orientations.inv_ornt_aff(orientation, data.shape)
-    return apply_orientation(data, orientation), canonical
-
-
-def _affine_mm(volume: Any, what: str) -> NDArray[np.float64]:
-    scale = _UNITS_MM.get(volume.header.get_xyzt_units()[0], 1.0)
-    affine = np.asarray(volume.affine, float).copy()
-    affine[:3] *= scale
-    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
-        raise UnusableError(f"the {what} has an impossible geometry (affine)")
-    return affine
-
-
-def _data(volume: Any, what: str) -> NDArray[Any]:
-    """Read the voxels, (x, y, z), unscaled where the header scales by one, else float32."""
-    dtype = volume.get_data_dtype()
-    if dtype.kind not in "iuf":
-        raise UnusableError(f"the {what} holds colours or complex numbers, not one value a voxel")
-    shape = volume.shape
-    if len(shape) < 2 or min(shape) < 1:
-        raise UnusableError(f"the {what} has no slices")
-    if math.prod(shape[3:]) != 1:
-        raise UnusableError(f"the {what} holds several volumes; give one volume a file")
-    proxy = volume.dataobj
-    try:
-        unscaled = proxy.slope == 1 and proxy.inter == 0
-        data = np.asanyarray(proxy, None if unscaled else np.float32)
-    except (OSError, EOFError, ValueError, zlib.error, MemoryError):
-        raise UnusableError(f"the {what} is truncated or damaged") from None
-    if data.dtype.kind == "f" and not np.isfinite(data).all():
-        raise UnusableError(f"the {what} holds NaN or infinite values")
-    rows, columns = shape[:2]
-    return data.reshape(rows, columns, shape[2] if len(shape) > 2 else 1)
-
-
-def _joined(
-    image: tuple[NDArray[Any], NDArray[np.float64]],
-    mask: tuple[NDArray[Any], NDArray[np.float64]] | None,
-) -> crops.Grid:
-    """Check that an image and its mask share a grid, and lay them out for display."""
-    voxels, affine = image
-    spacing = tuple(float(mm) for mm in nib.affines.voxel_sizes(affine))
-    shown = _display(voxels)
-    across, up, along = spacing
-    if mask is None:
-        return crops.Grid(shown, (up, across, along))
-    inside, mask_affine = mask
-    if inside.shape != voxels.shape:
-        raise UnusableError("the mask has another shape than the image")
-    corners = np.array([[0, 0, 0, 1], [*(count - 1 for count in voxels.shape), 1]], float)
-    apart = np.abs(corners @ (affine - mask_affine).T).max()
-    if apart > _GRID_TOLERANCE * min(spacing):
-        raise UnusableError("the mask lies elsewhere in space than the image")
-    if not (inside > 0).any():
-        raise UnusableError("the mask is empty")
-    return crops.Grid(shown, (up, across, along), _display(inside))
-
-
-def _display(volume: NDArray[Any]) -> NDArray[Any]:
-    """View RAS (x, y, z) as (1, rows to posterior, columns to left, slices to superior)."""
-    return volume[::-1, ::-1].transpose(1, 0, 2)[None]

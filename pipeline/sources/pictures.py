@@ -47,6 +47,17 @@ def read_image(path: Path, *, channels: Channels, bits: Literal[8, 16]) -> NDArr
     return np.repeat(pixels[None], 3 if channels == "rgb" else 1, axis=0)
 
 
+def read_pixels(path: Path) -> NDArray[Any]:
+    """Read a picture as (1 or 3, rows, columns), uint8 or uint16, just as the file has it.
+
+    Raises:
+        UnusableError: With the reason.
+    """
+    pixels = _read(path, "image").pixels
+    channels = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+    return np.ascontiguousarray(channels)
+
+
 def read_mask(path: Path) -> NDArray[np.uint8]:
     """Read a mask as (1, rows, columns) of 0 and 1.
 

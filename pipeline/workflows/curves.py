@@ -27,7 +27,7 @@ from pipeline.classifier.batches import TrainingDiet
 from pipeline.classifier.metrics import evaluate
 from pipeline.compute import Machine, Report, choose_device, parallel_map
 from pipeline.config import Params
-from pipeline.data import class_frequencies
+from pipeline.data.pools import class_frequencies
 from pipeline.imageset import ImageSet
 from pipeline.report import augmentation
 from pipeline.report.augmentation import FoldPoint

@@ -22,7 +22,7 @@ from pipeline.classifier.small_resnet import SmallResNet
 from pipeline.classifier.training import Budget, train
 from pipeline.compute import Machine, Report
 from pipeline.config import Augment, Section
-from pipeline.data import Pool
+from pipeline.data.pools import Pool
 from pipeline.fidelity.kept import kept
 from pipeline.imageset import ImageSet
 from pipeline.seeding import derive, seed_initialisation

@@ -16,7 +16,7 @@ from pipeline.classifier.batches import TrainingDiet
 from pipeline.classifier.small_resnet import SmallResNet
 from pipeline.classifier.training import Budget, train
 from pipeline.compute import Machine
-from pipeline.data import Pool
+from pipeline.data.pools import Pool
 from pipeline.gan.family import Shape
 from pipeline.imageset import ImageSet
 

@@ -1,12 +1,4 @@
-"""ImageSets as PyTorch data: a dataset, a sampler with fixed shares, and both mixed in a loader.
-
-Also the way to feed the synthetic images to a training script of one's own:
-
-    real = ImageSet.open("data/augmented/r0f0")
-    synthetic = ImageSet.open("data/synthetic/conditional/r0f0g0")
-    for images, labels in mix(real, synthetic, synthetic_share=0.5, batch=64, steps=1000, seed=0):
-        ...
-"""
+"""ImageSets as PyTorch data: a dataset, and a sampler of batches with fixed shares."""
 
 from __future__ import annotations
 
@@ -140,37 +132,9 @@ def uniform_batches(count: int, *, batch: int, steps: int, seed: int) -> Iterato
 
     They are those of a `BatchSampler` over one pool of as many images.
     """
-    draw = _passes(np.arange(count), seed, 0, "all")
+    draw = passes(np.arange(count), seed, 0, "all")
     for _ in range(steps):
         yield list(islice(draw, batch))
-
-
-def mix(
-    real: ImageSet,
-    synthetic: ImageSet,
-    *,
-    synthetic_share: float,
-    batch: int,
-    steps: int,
-    seed: int,
-) -> torch_data.DataLoader[tuple[Tensor, int]]:
-    """Load real and synthetic images in batches with a fixed synthetic share.
-
-    Args:
-        real: Real, or real and classically augmented images.
-        synthetic: Synthetic images; those that selection refused are left out.
-        synthetic_share: Share of each batch that is synthetic, between 0 and 1.
-        batch: Images in a batch.
-        steps: Batches; more images never mean more of them.
-        seed: Determines the draws.
-
-    Returns:
-        A loader of images (batch, C, *spatial) in [-1, 1] and class indices (batch,).
-    """
-    chosen = synthetic.take(synthetic.manifest["selected"].eq(1).to_numpy(bool))
-    pools = [Pool(real, 1.0 - synthetic_share), Pool(chosen, synthetic_share)]
-    sampler = BatchSampler(pools, batch=batch, steps=steps, seed=seed)
-    return torch_data.DataLoader(Dataset(real, chosen), batch_sampler=sampler)
 
 
 def batch_counts(shares: Sequence[float], batch: int) -> list[int]:
@@ -196,30 +160,33 @@ def class_frequencies(images: ImageSet) -> tuple[float, ...]:
     return tuple(float(count) for count in counts / counts.sum())
 
 
+def passes(
+    positions: NDArray[np.int64] | Sequence[int], seed: int, *names: str | int
+) -> Iterator[int]:
+    """Yield positions without end, in shuffled passes: none twice before all came once."""
+    rng = numpy_rng(seed, "draw", *names)
+    while True:
+        yield from rng.permutation(positions).tolist()
+
+
 def _draw(pool: Pool, start: int, *, seed: int, index: int) -> Iterator[int]:
     """Yield positions of a pool, which starts at `start`, without end."""
     labels = pool.images.labels
     if pool.class_shares is None:
-        yield from _passes(np.arange(len(labels)) + start, seed, index, "all")
+        yield from passes(np.arange(len(labels)) + start, seed, index, "all")
         return
     present = np.unique(labels)
     shares = np.asarray(pool.class_shares, np.float64)[present]
     if shares.sum() <= 0:
         raise ValueError(f"{pool.images.root}: every class with images has a share of 0")
     shares = shares / shares.sum()
-    of_class = [_passes(np.flatnonzero(labels == k) + start, seed, index, int(k)) for k in present]
+    of_class = [passes(np.flatnonzero(labels == k) + start, seed, index, int(k)) for k in present]
     drawn = np.zeros(len(present))
     while True:
         # The class furthest behind its share is next, so rare classes keep theirs in any batch.
         k = int(np.argmax(shares * (drawn.sum() + 1) - drawn))
         drawn[k] += 1
         yield next(of_class[k])
-
-
-def _passes(positions: NDArray[np.int64], seed: int, *names: str | int) -> Iterator[int]:
-    rng = numpy_rng(seed, "draw", *names)
-    while True:
-        yield from rng.permutation(positions).tolist()
 
 
 def _check_alike(one: ImageSet, other: ImageSet) -> None:

@@ -1,0 +1,94 @@
+"""PNG, JPEG, TIFF and BMP files, in class folders or under a table; 2D.
+
+A card beside them that says a unit and a window, as the export `png` writes one, gives the pixels
+back in that unit: black is the window's lower end, white its upper one. Without a card they are
+grey levels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.imageset import narrowest_dtype
+from pipeline.readers.listing import Entry, entries, inside, read_card
+from pipeline.readers.reader import About, Record
+from pipeline.sources.pictures import SUFFIXES, read_mask, read_pixels
+from pipeline.sources.source import Broken, UnusableError
+
+GREY = "grey level"
+
+
+class Folder:
+    """Reads a directory of pictures."""
+
+    def __init__(self, path: Path) -> None:
+        self._root = path
+        self._card = read_card(path)
+        self._entries = entries(path, _is_image)
+        self._white = self._find_white()
+
+    def about(self) -> About:
+        """Say what the card says, else that these are grey levels."""
+        card, white = self._card, self._white
+        window = card.window if card.unit and card.window else (0.0, white)
+        return About(
+            card.unit or GREY,
+            window,
+            narrowest_dtype(min(0.0, window[0]), max(window[1], 255.0)),
+            card.channels,
+            card.classes,
+            card.positive_class,
+            card.orientation or "image",
+            card.note,
+            any(entry.mask for entry in self._entries),
+        )
+
+    def __len__(self) -> int:
+        """Count the pictures."""
+        return len(self._entries)
+
+    def records(self) -> Iterator[Record | Broken]:
+        """Decode in the order of the table, or of the sorted names."""
+        for entry in self._entries:
+            try:
+                yield self._record(entry)
+            except UnusableError as problem:
+                yield Broken(entry.file, str(problem))
+
+    def _record(self, entry: Entry) -> Record:
+        if entry.problem:
+            raise UnusableError(entry.problem)
+        pixels = read_pixels(inside(self._root, entry.file))
+        white = float(np.iinfo(pixels.dtype).max)
+        if white != self._white:
+            raise UnusableError(f"{8 * pixels.itemsize} bits a channel, unlike the first picture")
+        mask = read_mask(inside(self._root, entry.mask)) if entry.mask else None
+        label = self._card.named(entry.label)
+        return Record(entry.file, label, self._values(pixels), mask, None, entry.trained_on)
+
+    def _values(self, pixels: NDArray[Any]) -> NDArray[Any]:
+        """Pixels in the card's unit, where it says one."""
+        card = self._card
+        if not card.unit or card.window is None or card.window == (0.0, self._white):
+            return pixels
+        low, high = card.window
+        shares: NDArray[np.float32] = pixels.astype(np.float32) / np.float32(self._white)
+        return shares * np.float32(high - low) + np.float32(low)
+
+    def _find_white(self) -> float:
+        """The greatest grey level, from the first picture that can be read."""
+        for entry in self._entries:
+            try:
+                return float(np.iinfo(read_pixels(inside(self._root, entry.file)).dtype).max)
+            except UnusableError:
+                continue
+        return 255.0
+
+
+def _is_image(name: PurePosixPath) -> bool:
+    return name.suffix.lower() in SUFFIXES

@@ -1,0 +1,63 @@
+"""A directory in this project's own format, as `data/synthetic/<name>/r0f0g0` is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.imageset import ImageSet as Images
+from pipeline.imageset import parsed_spacing
+from pipeline.readers.reader import About, Record
+from pipeline.sources.source import Broken
+
+FOLD = re.compile(r"r\d+f\d+(g\d+)?")
+
+
+class ImageSet:
+    """Reads an ImageSet, memory-mapped."""
+
+    def __init__(self, path: Path) -> None:
+        self._images = Images.open(path)
+
+    def about(self) -> About:
+        """Say what meta.json says."""
+        meta = self._images.meta
+        return About(
+            meta.unit,
+            meta.window,
+            self._images.dtype,
+            meta.channels,
+            meta.classes,
+            meta.positive_class,
+            meta.orientation,
+            meta.note,
+            self._images.has_masks,
+        )
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        return len(self._images)
+
+    def records(self) -> Iterator[Record | Broken]:
+        """Read row by row."""
+        images, folds = self._images, trained_on(self._images)
+        for row, (image_id, label, spacing) in enumerate(
+            images.manifest[["image_id", "label", "spacing_mm"]].itertuples(index=False)
+        ):
+            yield Record(
+                image_id,
+                label,
+                images.stored([row])[0],
+                images.masks([row])[0] if images.has_masks else None,
+                parsed_spacing(spacing) or None,
+                folds[row],
+            )
+
+
+def trained_on(images: Images) -> list[str]:
+    """The fold that each image's generator learnt from: by its row, else by the set's name."""
+    if "trained_on" in images.manifest:
+        return [str(fold) for fold in images.manifest["trained_on"]]
+    name = images.root.name if FOLD.fullmatch(images.root.name) else ""
+    return [name] * len(images)

@@ -1,0 +1,172 @@
+"""One .npz file in MedMNIST's layout: any pairs of `*_images` and `*_labels`, perhaps `*_masks`.
+
+Images are (N, H, W), (N, H, W, 3), (N, D, H, W), or have a channel axis of length 1 or 3 after N.
+They are streamed out of the archive one by one. An array that only unpickling could read is
+refused.
+"""
+
+from __future__ import annotations
+
+import math
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import DataError
+from pipeline.readers.listing import TABLES, read_card, rows
+from pipeline.readers.reader import About, Record
+from pipeline.sources.source import Broken
+
+_GREY = {np.dtype("uint8"): 255.0, np.dtype("uint16"): 65535.0}
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One pair of arrays, as the headers describe it."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    labels: NDArray[Any]
+    masks: bool
+
+
+class Npz:
+    """Reads an .npz file, or the one that lies in a directory."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = _locate(path)
+        self._card = read_card(self._file.parent)
+        with _reading(self._file) as archive:
+            self._parts = _parts(archive)
+        if not self._parts:
+            raise DataError(self._file, "holds no arrays `*_images` and `*_labels`")
+        self._folds = self._told_folds()
+
+    def about(self) -> About:
+        """Say what the card says, else that these are grey levels where they are unsigned."""
+        card, dtype = self._card, np.result_type(*(part.dtype for part in self._parts))
+        white = _GREY.get(dtype)
+        return About(
+            card.unit or ("grey level" if white else None),
+            card.window or ((0.0, white) if white else None),
+            dtype if dtype.kind in "iu" else np.dtype(np.float32),
+            card.channels,
+            card.classes,
+            card.positive_class,
+            card.orientation or "image",
+            card.note,
+            all(part.masks for part in self._parts),
+        )
+
+    def __len__(self) -> int:
+        """Count the images of all pairs."""
+        return sum(part.shape[0] for part in self._parts)
+
+    def records(self) -> Iterator[Record | Broken]:
+        """Decode pair after pair, each in the order of the file."""
+        place = 0
+        with _reading(self._file) as archive:
+            for part in self._parts:
+                masks = _stream(archive, f"{part.name}masks") if part.masks else None
+                for index, image in enumerate(_stream(archive, f"{part.name}images")):
+                    key = f"{part.name}images[{index}]"
+                    mask = None if masks is None else _mask(next(masks))
+                    label = self._card.named(str(part.labels[index]))
+                    fold = self._folds[place] if self._folds else ""
+                    yield Record(key, label, channels_first(image), mask, None, fold)
+                    place += 1
+
+    def _told_folds(self) -> list[str]:
+        """The folds in a table of as many rows beside the file, in its order; or none."""
+        for name in TABLES:
+            path = self._file.parent / name
+            if path.is_file():
+                found = [row.get("trained_on", "") for row in rows(path, needed=())]
+                return found if len(found) == len(self) else []
+        return []
+
+
+def channels_first(image: NDArray[Any]) -> NDArray[Any]:
+    """View an image without or with a channel axis, first or last, as (C, *spatial)."""
+    if image.ndim > 2 and image.shape[-1] in (1, 3):
+        return np.moveaxis(image, -1, 0)
+    if image.ndim > 2 and image.shape[0] in (1, 3):
+        return image
+    return image[None]
+
+
+def _mask(mask: NDArray[Any]) -> NDArray[np.uint8]:
+    return (channels_first(mask)[:1] > 0).astype(np.uint8)
+
+
+def _locate(path: Path) -> Path:
+    if path.is_file():
+        return path
+    found = sorted(path.glob("*.npz"))
+    if len(found) != 1:
+        raise DataError(path, f"holds {len(found)} .npz files; name one file")
+    return found[0]
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[zipfile.ZipFile]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError):
+        raise DataError(path, "is not an .npz file, or is truncated; get it again") from None
+    except ValueError as error:
+        raise DataError(path, f"holds an array that cannot be read: {error}") from None
+
+
+def _parts(archive: zipfile.ZipFile) -> list[_Part]:
+    names = set(archive.namelist())
+    parts = []
+    for name in sorted(each for each in names if each.endswith("images.npy")):
+        prefix = name.removesuffix("images.npy")
+        if f"{prefix}labels.npy" not in names:
+            raise ValueError(f"`{prefix}images` has no `{prefix}labels`")
+        with archive.open(f"{prefix}labels.npy") as file:
+            labels = np.lib.format.read_array(file, allow_pickle=False)
+        labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
+        with archive.open(name) as file:
+            shape, dtype = _header(file)
+        if labels.ndim != 1 or len(labels) != shape[0]:
+            raise ValueError(f"{shape[0]} images but labels of shape {labels.shape}")
+        if len(shape) not in (3, 4, 5) or dtype.kind not in "iuf":
+            raise ValueError(f"`{prefix}images` of shape {shape} and type {dtype} are no images")
+        parts.append(_Part(prefix, shape, dtype, labels, f"{prefix}masks.npy" in names))
+    return parts
+
+
+def _header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    version = np.lib.format.read_magic(file)
+    if version == (1, 0):
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    elif version == (2, 0):
+        shape, fortran, dtype = np.lib.format.read_array_header_2_0(file)
+    else:
+        raise ValueError(f"format version {version}")
+    if fortran or dtype.hasobject:
+        raise ValueError("objects, or first axis fastest: save plain arrays of numbers")
+    return shape, dtype
+
+
+def _stream(archive: zipfile.ZipFile, name: str) -> Iterator[NDArray[Any]]:
+    """Yield the items of an array along its first axis."""
+    with archive.open(f"{name}.npy") as file:
+        shape, dtype = _header(file)
+        length = math.prod(shape[1:]) * dtype.itemsize
+        for _ in range(shape[0]):
+            read = file.read(length)
+            if len(read) < length:
+                raise EOFError
+            yield np.frombuffer(read, dtype).reshape(shape[1:])
