@@ -32,7 +32,7 @@ class Dicom:
         self._series: dict[str, list[Frame]] = {}
         self._broken: list[Broken] = []
         for file in dicom_files.find(path):
-            if PurePosixPath(file).name in (*CARDS, "SHA256SUMS", "CITATION.cff"):
+            if PurePosixPath(file).name in (*CARDS, "SHA256SUMS") or not self._is_listed(file):
                 continue
             try:
                 for frame in dicom_files.frames(path, file):
@@ -91,15 +91,23 @@ class Dicom:
         """The label and fold of a file: from the table, else from its class folder."""
         path = PurePosixPath(file)
         if self._rows:
-            row = next(
-                (self._rows[str(at)] for at in (path, *path.parents) if str(at) in self._rows), None
-            )
-            if row is None or not row["label"]:
-                raise UnusableError("missing label: the table has no row for it")
+            row = self._row(file) or {"label": ""}
+            if not row["label"]:
+                raise UnusableError("missing label: the cell is empty")
             return self._card.named(row["label"]), row.get("trained_on", "")
         if len(path.parts) < 2:
             raise UnusableError("missing label: it lies in no class folder, and no labels.csv")
         return self._card.named(path.parts[0]), ""
+
+    def _is_listed(self, file: str) -> bool:
+        """Tell images from what else lies there, such as segmentations, by a table if any."""
+        return not self._rows or self._row(file) is not None
+
+    def _row(self, file: str) -> dict[str, str] | None:
+        """The table's row about a file, or about a folder that holds it."""
+        path = PurePosixPath(file)
+        places = (str(place) for place in (path, *path.parents))
+        return next((self._rows[place] for place in places if place in self._rows), None)
 
     def _read_rows(self) -> dict[str, dict[str, str]]:
         for name in TABLES:

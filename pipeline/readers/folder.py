@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.imageset import narrowest_dtype
 from pipeline.readers.listing import Entry, entries, inside, read_card
@@ -69,16 +67,8 @@ class Folder:
             raise UnusableError(f"{8 * pixels.itemsize} bits a channel, unlike the first picture")
         mask = read_mask(inside(self._root, entry.mask)) if entry.mask else None
         label = self._card.named(entry.label)
-        return Record(entry.file, label, self._values(pixels), mask, None, entry.trained_on)
-
-    def _values(self, pixels: NDArray[Any]) -> NDArray[Any]:
-        """Pixels in the card's unit, where it says one."""
-        card = self._card
-        if not card.unit or card.window is None or card.window == (0.0, self._white):
-            return pixels
-        low, high = card.window
-        shares: NDArray[np.float32] = pixels.astype(np.float32) / np.float32(self._white)
-        return shares * np.float32(high - low) + np.float32(low)
+        image = self._card.unscaled(pixels, self._white)
+        return Record(entry.file, label, image, mask, entry.spacing_mm, entry.trained_on)
 
     def _find_white(self) -> float:
         """The greatest grey level, from the first picture that can be read."""

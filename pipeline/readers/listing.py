@@ -14,7 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipeline.errors import DataError
+from pipeline.imageset import parsed_spacing
 from pipeline.sources.source import UnusableError
 
 TABLES = ("labels.csv", "manifest.csv")
@@ -24,6 +28,7 @@ _COLUMNS = {
     "label": ("label", "class", "class_name", "target"),
     "mask": ("mask", "segmentation"),
     "trained_on": ("trained_on",),
+    "spacing_mm": ("spacing_mm",),
 }
 
 
@@ -36,6 +41,7 @@ class Entry:
     mask: str = ""
     trained_on: str = ""
     problem: str = ""
+    spacing_mm: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,14 @@ class Card:
     orientation: str | None = None
     positive_class: str | None = None
     note: str = ""
+
+    def unscaled(self, pixels: NDArray[Any], white: float) -> NDArray[Any]:
+        """Give grey levels, 0 to `white`, back in the card's unit: they span its window."""
+        if not self.unit or self.window is None or self.window == (0.0, white):
+            return pixels
+        low, high = self.window
+        shares: NDArray[np.float32] = pixels.astype(np.float32) / np.float32(white)
+        return shares * np.float32(high - low) + np.float32(low)
 
     def named(self, label: str) -> str:
         """The class's name, where a label is only its number."""
@@ -108,7 +122,7 @@ def entries(root: Path, is_image: Callable[[PurePosixPath], bool]) -> list[Entry
 
 
 def rows(path: Path, needed: Iterable[str] = ("file", "label")) -> list[dict[str, str]]:
-    """Read a table's rows under the names `file`, `label`, `mask` and `trained_on`.
+    """Read a table's rows under the names `file`, `label`, `mask`, `trained_on`, `spacing_mm`.
 
     Raises:
         DataError: If it is no table in UTF-8, or lacks a needed column.
@@ -152,10 +166,20 @@ def inside(root: Path, name: str) -> Path:
 
 def _entry(row: Mapping[str, str]) -> Entry:
     problem = "" if row["label"] else "missing label: the cell is empty"
-    return Entry(row["file"], row["label"], row.get("mask", ""), row.get("trained_on", ""), problem)
+    spacing = None
+    try:
+        spacing = parsed_spacing(row.get("spacing_mm", "")) or None
+    except ValueError:
+        problem = problem or "its spacing_mm is no numbers as in 0.5x0.5"
+    fold = row.get("trained_on", "")
+    return Entry(row["file"], row["label"], row.get("mask", ""), fold, problem, spacing)
 
 
 def _card(values: Mapping[str, Any]) -> Card:
+    # A data card keeps what is about pixels together; older ones have all in one place.
+    pixels = values.get("pixels")
+    values = {**values, **(pixels if isinstance(pixels, Mapping) else {})}
+
     def texts(name: str) -> tuple[str, ...] | None:
         found = values.get(name)
         return tuple(map(str, found)) if isinstance(found, list) and found else None

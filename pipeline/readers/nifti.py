@@ -95,7 +95,9 @@ class Nifti:
             raise UnusableError(f"the {what} holds several volumes; give one volume a file")
         if stack.ndim == 3:
             stack = stack[..., None]
-        return _laid_out(stack, affine, self._card.orientation or LAYOUT)
+        turned, spacing = _laid_out(stack, affine, self._card.orientation or LAYOUT)
+        known = volume.header.get_xyzt_units()[0] != "unknown" or self._card.unit is None
+        return turned, spacing if known else None
 
     def _find_dtype(self) -> np.dtype[Any]:
         """The type of the first file that can be opened, if it holds whole numbers."""

@@ -3,6 +3,10 @@
 Images are (N, H, W), (N, H, W, 3), (N, D, H, W), or have a channel axis of length 1 or 3 after N.
 They are streamed out of the archive one by one. An array that only unpickling could read is
 refused.
+
+Unsigned whole numbers beside a card that says a unit and a window, as the export `npz` writes one,
+are given back in that unit. `*_trained_on` holds each image's fold; a table of as many rows beside
+the file, in its order, folds and spacing.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import DataError
+from pipeline.imageset import narrowest_dtype, parsed_spacing
 from pipeline.readers.listing import TABLES, read_card, rows
 from pipeline.readers.reader import About, Record
 from pipeline.sources.source import Broken
@@ -35,6 +40,7 @@ class _Part:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     labels: NDArray[Any]
+    folds: NDArray[Any] | None
     masks: bool
 
 
@@ -48,12 +54,14 @@ class Npz:
             self._parts = _parts(archive)
         if not self._parts:
             raise DataError(self._file, "holds no arrays `*_images` and `*_labels`")
-        self._folds = self._told_folds()
+        self._rows = self._told()
 
     def about(self) -> About:
         """Say what the card says, else that these are grey levels where they are unsigned."""
         card, dtype = self._card, np.result_type(*(part.dtype for part in self._parts))
         white = _GREY.get(dtype)
+        if white and card.unit and card.window:
+            dtype = narrowest_dtype(min(0.0, card.window[0]), max(card.window[1], 255.0))
         return About(
             card.unit or ("grey level" if white else None),
             card.window or ((0.0, white) if white else None),
@@ -80,16 +88,29 @@ class Npz:
                     key = f"{part.name}images[{index}]"
                     mask = None if masks is None else _mask(next(masks))
                     label = self._card.named(str(part.labels[index]))
-                    fold = self._folds[place] if self._folds else ""
-                    yield Record(key, label, channels_first(image), mask, None, fold)
+                    row = self._rows[place] if self._rows else {}
+                    fold = row.get("trained_on", "")
+                    if part.folds is not None:
+                        fold = str(part.folds[index])
                     place += 1
+                    try:
+                        spacing = parsed_spacing(row.get("spacing_mm", "")) or None
+                    except ValueError:
+                        yield Broken(key, "its spacing_mm is no numbers as in 0.5x0.5")
+                        continue
+                    values = self._values(channels_first(image))
+                    yield Record(key, label, values, mask, spacing, fold)
 
-    def _told_folds(self) -> list[str]:
-        """The folds in a table of as many rows beside the file, in its order; or none."""
+    def _values(self, image: NDArray[Any]) -> NDArray[Any]:
+        white = _GREY.get(image.dtype)
+        return self._card.unscaled(image, white) if white else image
+
+    def _told(self) -> list[dict[str, str]]:
+        """A table of as many rows beside the file, or nothing."""
         for name in TABLES:
             path = self._file.parent / name
             if path.is_file():
-                found = [row.get("trained_on", "") for row in rows(path, needed=())]
+                found = rows(path, needed=())
                 return found if len(found) == len(self) else []
         return []
 
@@ -134,8 +155,9 @@ def _parts(archive: zipfile.ZipFile) -> list[_Part]:
         prefix = name.removesuffix("images.npy")
         if f"{prefix}labels.npy" not in names:
             raise ValueError(f"`{prefix}images` has no `{prefix}labels`")
-        with archive.open(f"{prefix}labels.npy") as file:
-            labels = np.lib.format.read_array(file, allow_pickle=False)
+        labels = _array(archive, f"{prefix}labels.npy")
+        told = f"{prefix}trained_on.npy"
+        folds = _array(archive, told) if told in names else None
         labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
         with archive.open(name) as file:
             shape, dtype = _header(file)
@@ -143,8 +165,18 @@ def _parts(archive: zipfile.ZipFile) -> list[_Part]:
             raise ValueError(f"{shape[0]} images but labels of shape {labels.shape}")
         if len(shape) not in (3, 4, 5) or dtype.kind not in "iuf":
             raise ValueError(f"`{prefix}images` of shape {shape} and type {dtype} are no images")
-        parts.append(_Part(prefix, shape, dtype, labels, f"{prefix}masks.npy" in names))
+        if folds is not None and folds.shape != labels.shape:
+            raise ValueError(f"`{prefix}trained_on` has not one name an image")
+        if shape[0]:
+            masks = f"{prefix}masks.npy" in names
+            parts.append(_Part(prefix, shape, dtype, labels, folds, masks))
     return parts
+
+
+def _array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    with archive.open(name) as file:
+        array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+    return array
 
 
 def _header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
