@@ -7,6 +7,7 @@ parameter: a field with a type, a bound and a default here, and the line in para
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -29,6 +30,7 @@ from pipeline.registry import (
     EXPORTS,
     FAMILIES,
     FEATURES,
+    READERS,
     RECIPES,
     SELECTORS,
     SOURCES,
@@ -42,6 +44,10 @@ NotNegative = Annotated[float, Field(ge=0.0)]
 MetricName = Literal[
     "accuracy", "balanced_accuracy", "sensitivity", "specificity", "auc", "f1", "ece"
 ]
+
+
+# What may be known of a generator's training patients, other than a list of them.
+UNKNOWN, ELSEWHERE = "unknown", "elsewhere"
 
 
 class Section(BaseModel):
@@ -182,11 +188,43 @@ class Selection(Section):
     near_share: Share = 0.05
 
 
+class External(Section):
+    """A set of images that another generator made, to be compared as an arm.
+
+    `path` is a file or a directory, or a directory of one set a fold, `r0f0`, `r0f1`, ...;
+    `format` a reader, null for what lies there. `trained_on` says which patients the generator
+    saw: a CSV file below `path` with an identifier a line, as in the scans; `elsewhere` for none of
+    these patients; `unknown`. `classes` are theirs -> ours. `unit` and `window` (values that are
+    black and white) are given where the set does not say them. A greater share of broken images
+    than `max_quarantined` stops the stage.
+    """
+
+    path: str
+    trained_on: str
+    format: str | None = None
+    classes: Mapping[str, str] = {}
+    unit: str | None = None
+    window: tuple[float, float] | None = None
+    max_quarantined: Share = 0.1
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.trained_on not in (UNKNOWN, ELSEWHERE) and not self.trained_on.endswith(".csv"):
+            raise ValueError(
+                "trained_on: give a CSV file of the patients that the generator saw, "
+                f"{ELSEWHERE!r} if it saw none of these patients, or {UNKNOWN!r}"
+            )
+        if self.window is not None and self.window[0] >= self.window[1]:
+            raise ValueError("window: give the lower value first")
+        return self
+
+
 class Synthesize(Section):
     """How many samples are drawn from each trained model, and what is asked of them.
 
     `attributes` are by family and then by column of the manifest the level that all of a family's
-    images shall have, for families that are told attributes.
+    images shall have, for families that are told attributes. `external` are by name the sets that
+    other generators made.
     """
 
     per_class: Count = 200
@@ -194,6 +232,7 @@ class Synthesize(Section):
     attributes: Mapping[str, Mapping[str, str]] = {}
     batch: Count = 64
     selection: Selection = Selection()
+    external: Mapping[str, External] = {}
 
 
 class Copies(Section):
@@ -337,6 +376,11 @@ class Params(Section):
     export: Export = Export()
     report: ReportPage = ReportPage()
 
+    @property
+    def synthetic(self) -> tuple[str, ...]:
+        """The names of all sets of synthetic images: the families', then those made elsewhere."""
+        return (*self.train_gan.families, *self.synthesize.external)
+
 
 def load(path: Path | str = "params.yaml") -> Params:
     """Read params.yaml and check each section's types, bounds and unknown names.
@@ -378,6 +422,7 @@ def check_everything(params: Params) -> None:
             raise ParameterError(place, f"is absent; add `{family}: {{}}` for its defaults")
         options_of(FAMILIES, family, params.train_gan.options[family], place)
     _check_asked(params)
+    _check_external(params)
     _check_features(params)
     for name in params.synthesize.selection.criteria:
         _known(SELECTORS, name, "synthesize.selection.criteria")
@@ -387,9 +432,8 @@ def check_everything(params: Params) -> None:
         _known(EXPORTS, name, "export.formats")
     _check_arms(params)
     for family in params.curves.families:
-        if family not in params.train_gan.families:
-            problem = choose_one_of(family, params.train_gan.families)
-            raise ParameterError("curves.families", problem)
+        if family not in params.synthetic:
+            raise ParameterError("curves.families", choose_one_of(family, params.synthetic))
 
 
 def options_of(registry: Registry, name: str, values: Mapping[str, Any], place: str) -> Any:
@@ -412,6 +456,18 @@ def _check_asked(params: Params) -> None:
             raise ParameterError(place, choose_one_of(family, params.train_gan.families))
         if not hasattr(DIETS.load(FAMILIES.load(family).batches), "ask"):
             raise ParameterError(place, f"`{family}` is told no attributes; ask `stackgan`")
+
+
+def _check_external(params: Params) -> None:
+    """Refuse names that are a family's or no directory's, and unknown formats."""
+    for name, settings in params.synthesize.external.items():
+        place = f"synthesize.external.{name}"
+        if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name) is None:
+            raise ParameterError(place, "its name may hold letters, digits, - and _ only")
+        if name in FAMILIES:
+            raise ParameterError(place, "is the name of a family; choose another")
+        if settings.format is not None:
+            _known(READERS, settings.format, f"{place}.format")
 
 
 def _check_features(params: Params) -> None:
@@ -443,11 +499,11 @@ def _check_arms(params: Params) -> None:
         _known(RECIPES, arm.recipe, f"{place}.recipe")
         _check_images(arm, f"{place}.images")
         directory, _, family = arm.images.rpartition("/")
-        if directory == "data/synthetic" and family not in params.train_gan.families:
+        if directory == "data/synthetic" and family not in params.synthetic:
             raise ParameterError(
                 f"{place}.images",
-                f"needs the family {family!r}, which train_gan.families lacks; "
-                "add it there, or take the arm out",
+                f"needs the family {family!r}, which train_gan.families lacks, as does "
+                "synthesize.external; add it there, or take the arm out",
             )
     if params.compare.baseline not in arms:
         raise ParameterError("compare.baseline", choose_one_of(params.compare.baseline, arms))

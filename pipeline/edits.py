@@ -82,10 +82,12 @@ def set_families(root: Path, families: Sequence[str]) -> list[str]:
         if family not in section["options"]:
             section["options"][family] = _flow({})
             changes.append(f"train_gan.options.{family}: new, with its defaults")
-    changes += _follow(values["classify"]["arms"], chosen, values["compare"]["baseline"])
+    elsewhere = list(values.get("synthesize", {}).get("external", {}))
+    arms, baseline = values["classify"]["arms"], values["compare"]["baseline"]
+    changes += _follow(arms, chosen, elsewhere, baseline)
     drawn = values.get("curves", {}).get("families", [])
     if drawn:
-        staying = [family for family in drawn if family in chosen]
+        staying = [family for family in drawn if family in (*chosen, *elsewhere)]
         changes += merge(values["curves"], {"families": staying or chosen[:1]}, "curves.")
     _write_checked(path, values)
     return changes
@@ -120,13 +122,15 @@ def _without_earlier_options(values: Any, overlay: Mapping[str, Any]) -> list[st
     return [f"train_gan.options.{name}: removed" for name in gone]
 
 
-def _follow(arms: CommentedMap, families: Sequence[str], baseline: str) -> list[str]:
+def _follow(
+    arms: CommentedMap, families: Sequence[str], elsewhere: Sequence[str], baseline: str
+) -> list[str]:
     changes = []
     for name, arm in list(arms.items()):
         if name not in arms:
             continue
         directory, _, family = arm["images"].rpartition("/")
-        if directory != SYNTHETIC or family in families:
+        if directory != SYNTHETIC or family in (*families, *elsewhere):
             continue
         if name.endswith(f"-{family}") and name != baseline:
             _remove(arms, name)

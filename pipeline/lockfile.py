@@ -15,6 +15,9 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+# Of a stage that does for sets made elsewhere what another does for the families.
+EXTERNAL = "_external"
+
 
 @dataclass(frozen=True)
 class StageEntry:
@@ -43,7 +46,7 @@ class StageEntry:
     @property
     def stage(self) -> str:
         """The stage's own name, e.g. `train_gan`."""
-        return self.name.partition("@")[0]
+        return stage_of(self.name)
 
     @property
     def item(self) -> str:
@@ -65,8 +68,13 @@ def read(path: Path, stage: str = "") -> list[StageEntry]:
             outputs=_hashes(entry.get("outs", ())),
         )
         for name, entry in stages.items()
-        if stage in ("", name.partition("@")[0])
+        if stage in ("", stage_of(name))
     ]
+
+
+def stage_of(address: str) -> str:
+    """The script that an address runs: `assess` for `assess@dcgan` and `assess_external@theirs`."""
+    return address.partition("@")[0].removesuffix(EXTERNAL)
 
 
 def running(name: str, workspace: Path) -> StageEntry:

@@ -59,7 +59,7 @@ def image_sets(params: Params, root: Path) -> list[dict[str, Any]]:
     sets = {}
     if (root / "data/images/meta.json").exists():
         sets["real"] = ImageSet.open(root / "data/images")
-    for family in params.train_gan.families:
+    for family in params.synthetic:
         path = root / "data/synthetic" / family / fold_name(0, 0, 0)
         if (path / "meta.json").exists():
             sets[family] = ImageSet.open(path)

@@ -94,7 +94,7 @@ def nearest_pairs(
         if each["findings"]
     }
     rows = []
-    for family in params.train_gan.families:
+    for family in params.synthetic:
         path = root / "plots/assess" / family / f"pairs_{fold_name(0, 0, 0)}.png"
         if path.exists():
             says = (

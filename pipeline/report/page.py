@@ -14,6 +14,7 @@ from pipeline.config import Params
 from pipeline.report import (
     alternatives,
     contents,
+    external,
     formats,
     pictures,
     quality,
@@ -115,6 +116,7 @@ def _shown(params: Params, root: Path) -> dict[str, Any]:
         "images": contents.image_sets(params, root),
         "fidelity": quality.fidelity(assessed) if assessed else None,
         "copies": checked,
+        "elsewhere": external.told(assessed),
         "pairs": nearest_pairs(params, root, checked),
         "trainings": trainings.trainings(params, root),
         "card": data_card(params, root),

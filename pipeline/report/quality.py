@@ -61,7 +61,7 @@ EVERYTHING = "all"
 def documents(params: Params, root: Path) -> dict[str, dict[str, Any]]:
     """The content of metrics/assess/<family>.json of each family that has one."""
     found = {}
-    for family in params.train_gan.families:
+    for family in params.synthetic:
         path = root / "metrics/assess" / f"{family}.json"
         if path.exists():
             found[family] = read_json(path)

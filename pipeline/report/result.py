@@ -38,7 +38,8 @@ def contrast_row(contrast: Contrast, params: Params) -> dict[str, Any]:
         },
         "verdict": contrast.verdict(chosen.equivalence_margin, chosen.confidence),
     }
-    return row | {"sentence": wording.sentence(row, chosen.confidence)}
+    said = wording.sentence(row, chosen.confidence)
+    return row | {"sentence": said + wording.provenance(params, (contrast.arm, contrast.against))}
 
 
 def supporting_row(contrast: Contrast) -> dict[str, Any]:

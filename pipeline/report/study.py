@@ -238,7 +238,7 @@ def _images(study: Study) -> list[str]:
 
 def _pairs(study: Study) -> list[str]:
     lines = []
-    for family in study.params.train_gan.families:
+    for family in study.params.synthetic:
         lines += _picture(study, f"pairs {family}", f"Nearest pairs of {family}")
     return lines
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from pipeline.config import UNKNOWN, Params
 from pipeline.report.plots import NAMES
 
 _CLAIMS = {
@@ -45,6 +46,21 @@ def sentence(contrast: Mapping[str, Any], confidence: float) -> str:
     if contrast["family"] == "exploratory":
         said += " This comparison is exploratory: it suggests what to test and settles nothing."
     return said
+
+
+def provenance(params: Params, arms: Iterable[str]) -> str:
+    """What must be said beside a verdict about arms whose generator may have seen test patients."""
+    told = {}
+    for arm in arms:
+        settings = params.classify.arms.get(arm)
+        name = settings.images.rpartition("/")[2] if settings else ""
+        external = params.synthesize.external.get(name)
+        if external is not None and external.trained_on == UNKNOWN:
+            told[name] = (
+                f" Which patients the generator of {name} was trained on is unknown; if test "
+                "patients were among them, this difference is too favourable to its images."
+            )
+    return "".join(told.values())
 
 
 def trained_on(size: str) -> str:

@@ -70,10 +70,11 @@ def run(params: Params, root: Path, family: str, tracker: tracking.Run) -> None:
     """
     splits = Splits.open(root / "data" / "splits.csv")
     images = ImageSet.open(root / "data" / "images")
+    elsewhere = root / "data" / "synthetic" / family / "external.json"
     jobs = [
         _Job(params, root, family, repeat, fold, seed)
         for repeat, fold in splits.folds()
-        for seed in range(params.train_gan.gan_seeds)
+        for seed in range(1 if elsewhere.exists() else params.train_gan.gan_seeds)
     ]
     compute = params.compute
     machine = Machine(choose_device(compute.device), compute.threads, compute.workers)
@@ -100,6 +101,8 @@ def run(params: Params, root: Path, family: str, tracker: tracking.Run) -> None:
             for name in params.assess.features[1:]
         },
     }
+    if elsewhere.exists():
+        document["external"] = json.loads(elsewhere.read_text(encoding="utf-8"))
     # Also where too few images are held out to look for copies: DVC expects it.
     (root / "plots" / "assess" / family).mkdir(parents=True, exist_ok=True)
     jsonfile.write(root / "metrics" / "assess" / f"{family}.json", document)

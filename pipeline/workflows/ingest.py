@@ -22,12 +22,10 @@ from pipeline import config, tracking
 from pipeline.config import Params
 from pipeline.errors import DataError, ParameterError, PipelineError, choose_one_of
 from pipeline.imageset import ImageSetWriter, Meta, narrowest_dtype
-from pipeline.registry import SOURCES
-from pipeline.sources import guarded, pseudonyms, validity
-from pipeline.sources.source import Broken, Scan, Settings, Source, Target
+from pipeline.sources import enrolment, guarded, pseudonyms
+from pipeline.sources.source import Broken, Scan, Settings, Source
 from pipeline.sources.tally import Tally
 
-LEFT_OUT = "its label is not in ingest.classes"
 NO_PATIENTS = "No patient identifiers: every image counts as a patient of its own."
 
 
@@ -45,7 +43,7 @@ def run(params: Params, root: Path, tracker: tracking.Run) -> None:
             has fewer than two classes. data/quarantine.csv is written all the same.
     """
     config.check_everything(params)
-    source = _open_source(params, root)
+    source = enrolment.open_source(params, root)
     settings = source.settings()
     classes = params.ingest.classes or settings.classes
     if classes is not None:
@@ -83,7 +81,7 @@ def keys(params: Params, root: Path) -> dict[str, str]:
     Returns:
         `item-00017` and `i00017` -> the source's key.
     """
-    source = _open_source(params, root)
+    source = enrolment.open_source(params, root)
     found: dict[str, str] = {}
     with guarded.hushed():
         for number, scan in guarded.numbered(source, params.ingest.source):
@@ -91,22 +89,6 @@ def keys(params: Params, root: Path) -> dict[str, str]:
             if isinstance(scan, Scan):
                 found[_image_id(number)] = scan.key
     return found
-
-
-def _open_source(params: Params, root: Path) -> Source:
-    ingest = params.ingest
-    options = config.options_of(SOURCES, ingest.source, ingest.options, "ingest.options")
-    target = Target(ingest.size, ingest.window, params.seed)
-    make = SOURCES.load(ingest.source)
-    with guarded.hushed():
-        source = guarded.opened(lambda: make(root / ingest.path, options, target), ingest.source)
-    if not len(source):
-        raise ParameterError(
-            "ingest.path",
-            f"got {ingest.path!r}, where the source {ingest.source} finds no scans; "
-            "give the directory that holds them",
-        )
-    return source
 
 
 def _copy(
@@ -124,14 +106,14 @@ def _copy(
     places = (str(path.resolve()), str(path))
     with guarded.hushed():
         for number, scan in tqdm(scans, "ingest", len(source), unit="scan", mininterval=1.0):
-            problem = _problem(scan, settings, params)
+            problem = enrolment.problem_with(scan, settings, params)
             if isinstance(scan, Broken) or problem is not None:
                 secrets = {scan.key, *names.identifiers}
                 if isinstance(scan, Scan):
                     secrets |= {scan.patient or "", *scan.identifiers}
                 reason = pseudonyms.scrubbed(problem or "is broken", *secrets, places=places)
                 row = (guarded.item_name(number), reason)
-                (tally.left_out if problem == LEFT_OUT else tally.broken).append(row)
+                (tally.left_out if problem == enrolment.LEFT_OUT else tally.broken).append(row)
                 continue
             pseudonyms.check_names(scan.attributes)
             pseudonyms.check_values(scan, guarded.item_name(number))
@@ -141,16 +123,6 @@ def _copy(
                 writer.meta = replace(writer.meta, classes=known)
             _add(writer, scan, _image_id(number), patient, settings)
             tally.count(scan, patient)
-
-
-def _problem(scan: Scan | Broken, settings: Settings, params: Params) -> str | None:
-    if isinstance(scan, Broken):
-        return scan.reason
-    problem = validity.problem_with(scan, settings, params.ingest.size)
-    asked = params.ingest.classes or settings.classes
-    if problem is None and asked is not None and scan.label not in asked:
-        return LEFT_OUT
-    return problem
 
 
 def _add(

@@ -91,7 +91,7 @@ def _pictures(params: Params, root: Path, drawn: list[Curve], beside: Path) -> d
         **{f"curve {curve.title}": curve.file for curve in drawn},
         **{
             f"pairs {family}": f"plots/assess/{family}/pairs_{fold_name(0, 0, 0)}.png"
-            for family in params.train_gan.families
+            for family in params.synthetic
         },
     }
     found = {}

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline import jsonfile, tracking
+from pipeline import tracking
 from pipeline.compute import Machine, Report, choose_device, parallel_map
 from pipeline.config import Params, Synthesize
 from pipeline.errors import DataError, ParameterError
 from pipeline.gan.naming import file_name
-from pipeline.imageset import ImageSet, write_selection
+from pipeline.imageset import ImageSet
 from pipeline.registry import FAMILIES
 from pipeline.seeding import derive
 from pipeline.splits import Splits, fold_name
@@ -127,7 +127,11 @@ def sample_set(job: SetJob, machine: Machine, report: Report) -> None:
         advance=report,
     )
     if job.params.synthesize.selection.enabled:
-        _select(job, template, machine, report)
+        from pipeline.selection.folds import FoldOf, select
+
+        of = FoldOf(job.params, job.root, job.repeat, job.fold)
+        directory = job.root / "data/synthetic" / job.family / job.name
+        select(of, directory, machine, report)
 
 
 def _steps(job: SetJob) -> int:
@@ -136,36 +140,6 @@ def _steps(job: SetJob) -> int:
     if not job.params.synthesize.selection.enabled:
         return count
     return 2 * count + job.params.assess.embedding_steps
-
-
-def _select(job: SetJob, template: ImageSet, machine: Machine, report: Report) -> None:
-    """Score the images of a set by the fold's training rows, and mark the best."""
-    from pipeline.fidelity.features.fold_embedding import embedding_seed
-    from pipeline.selection.selector import Selector, learn
-    from pipeline.selection.summary import summarise
-
-    splits = Splits.open(job.root / "data/splits.csv")
-    training = template.take(template.manifest["origin"].eq("real").to_numpy(bool))
-    splits.check_training(training, job.repeat, job.fold)
-    group_of = splits.frame.drop_duplicates("image_id").set_index("image_id")["group_id"]
-    ground = learn(
-        training,
-        splits.select(ImageSet.open(job.root / "data/images"), job.repeat, job.fold, "val"),
-        group_of.loc[training.manifest["image_id"]].to_numpy(),
-        job.params.synthesize.selection,
-        steps=job.params.assess.embedding_steps,
-        seed=embedding_seed(job.params.seed, job.repeat, job.fold),
-        # As assess does, which then finds the network fitted.
-        machine=Machine(machine.device, machine.threads),
-        augment=job.params.augment,
-        report=report,
-    )
-    directory = job.root / "data/synthetic" / job.family / job.name
-    selector = Selector.fit(ground)
-    judged = selector.judge(ImageSet.open(directory), report)
-    chosen = selector.choose(judged)
-    write_selection(directory, chosen.tolist(), judged.score.tolist())
-    jsonfile.write(directory / "selection.json", summarise(ground, judged, chosen))
 
 
 def _template(root: Path, repeat: int, fold: int) -> ImageSet:

@@ -14,6 +14,7 @@ from pipeline import config, tracking
 from pipeline.errors import DataError, ParameterError, PipelineError
 from pipeline.imageset import ImageSet
 from pipeline.registry import SOURCES
+from pipeline.sources import enrolment
 from pipeline.sources.source import Broken, Scan, Settings
 from pipeline.workflows import ingest
 
@@ -256,7 +257,7 @@ class TestClasses:
         images, heard = run(tmp_path, classes=["b", "a"], max_quarantined=0.0)
         assert images.meta.classes == ("b", "a") and len(images) == 6
         assert heard.values["left_out"] == 1
-        assert quarantine(tmp_path)[0]["reason"] == ingest.LEFT_OUT
+        assert quarantine(tmp_path)[0]["reason"] == enrolment.LEFT_OUT
 
     @pytest.mark.parametrize(
         ("values", "place"),
