@@ -15,9 +15,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pipeline.data.arrays import Arrays, RealTestFolds, sklearn_arrays
+    from pipeline.data.dictionaries import monai_items
     from pipeline.data.leaks import LeakWarning, check_leaks
     from pipeline.data.mixing import ShareSampler, mix
-    from pipeline.data.monai_items import monai_items
     from pipeline.data.opening import open_images as open  # noqa: A004
     from pipeline.data.pools import (
         BatchSampler,
@@ -27,24 +28,24 @@ if TYPE_CHECKING:
         class_frequencies,
         uniform_batches,
     )
-    from pipeline.data.sklearn_arrays import Arrays, RealTestFolds, sklearn_arrays
 
-# Name -> module and attribute. By name, so that a stage which draws batches depends on that alone.
+# Name -> module and attribute; no module here may bear one of these names. By name, so that a stage
+# which draws batches depends on that alone.
 _HOMES = {
-    "Arrays": ("sklearn_arrays", "Arrays"),
+    "Arrays": ("arrays", "Arrays"),
     "BatchSampler": ("pools", "BatchSampler"),
     "Dataset": ("pools", "Dataset"),
     "LeakWarning": ("leaks", "LeakWarning"),
     "Pool": ("pools", "Pool"),
-    "RealTestFolds": ("sklearn_arrays", "RealTestFolds"),
+    "RealTestFolds": ("arrays", "RealTestFolds"),
     "ShareSampler": ("mixing", "ShareSampler"),
     "batch_counts": ("pools", "batch_counts"),
     "check_leaks": ("leaks", "check_leaks"),
     "class_frequencies": ("pools", "class_frequencies"),
     "mix": ("mixing", "mix"),
-    "monai_items": ("monai_items", "monai_items"),
+    "monai_items": ("dictionaries", "monai_items"),
     "open": ("opening", "open_images"),
-    "sklearn_arrays": ("sklearn_arrays", "sklearn_arrays"),
+    "sklearn_arrays": ("arrays", "sklearn_arrays"),
     "uniform_batches": ("pools", "uniform_batches"),
 }
 
