@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pipeline.imageset import ImageSet, parsed_spacing
 
 if TYPE_CHECKING:
-    from monai.data import MetaTensor
+    from monai.data.meta_tensor import MetaTensor
 
 # The direction of an axis code in RAS coordinates.
 _RAS = {
@@ -65,7 +65,7 @@ class MonaiItems(Sequence[dict[str, Any]]):
 
     def _tensor(self, pixels: NDArray[Any], spacing: tuple[float, ...]) -> MetaTensor:
         import torch
-        from monai.data import MetaTensor
+        from monai.data.meta_tensor import MetaTensor
 
         meta = self._images.meta
         about = {

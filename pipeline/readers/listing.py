@@ -112,12 +112,12 @@ def entries(root: Path, is_image: Callable[[PurePosixPath], bool]) -> list[Entry
             return [_entry(row) for row in rows(root / name)]
     found = []
     for path in sorted(each for each in root.rglob("*") if each.is_file()):
-        name = path.relative_to(root)
-        if any(part.startswith(".") for part in name.parts) or not is_image(PurePosixPath(name)):
+        place = PurePosixPath(path.relative_to(root).as_posix())
+        if any(part.startswith(".") for part in place.parts) or not is_image(place):
             continue
-        label = name.parts[0] if len(name.parts) > 1 else ""
+        label = place.parts[0] if len(place.parts) > 1 else ""
         problem = "" if label else "missing label: it lies in no class folder, and no labels.csv"
-        found.append(Entry(name.as_posix(), label, problem=problem))
+        found.append(Entry(place.as_posix(), label, problem=problem))
     return found
 
 

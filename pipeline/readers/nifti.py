@@ -108,7 +108,8 @@ class Nifti:
                 continue
             whole = volume.get_data_dtype().kind in "iu"
             if whole and (volume.dataobj.slope, volume.dataobj.inter) == (1, 0):
-                return np.dtype(volume.get_data_dtype()).newbyteorder("=")
+                dtype: np.dtype[Any] = volume.get_data_dtype().newbyteorder("=")
+                return dtype
             return np.dtype(np.float32)
         return np.dtype(np.float32)
 

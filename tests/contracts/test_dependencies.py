@@ -8,6 +8,7 @@ from the registries.
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import grimp
@@ -191,6 +192,29 @@ def test_classify_names_every_parameter_of_its_section_but_the_other_arms(addres
     arm = f"classify.arms.{address.partition('@')[2]}"
     named = {name for name in NAMED[address] if name.startswith("classify.")}
     assert named == fields | {arm}
+
+
+@pytest.mark.parametrize("name", ["theirs", None])
+def test_a_set_made_elsewhere_has_three_stages(tmp_path, monkeypatch, name):
+    """None at all where there is no such set, and DVC still knows the others."""
+    from dvc.repo import Repo
+
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    yaml = YAML()
+    values = yaml.load(ROOT / "params.yaml")
+    if name:
+        values["synthesize"]["external"] = {name: {"path": "made", "trained_on": "unknown"}}
+    yaml.dump(values, tmp_path / "params.yaml")
+    monkeypatch.chdir(tmp_path)
+    with Repo.init(str(tmp_path), no_scm=True) as repo:
+        found = {stage.addressing: {dep.def_path for dep in stage.deps}
+                 for stage in repo.index.stages}  # fmt: skip
+    mine = {address for address in found if "external" in address}
+    expected = {f"{stage}@{name}" for stage in ("external", "assess_external", "export_external")}
+    assert mine == (expected if name else set())
+    assert "ingest" in found
+    if name:
+        assert {"made", "data/raw", "data/splits.csv"} <= found["external@theirs"]
 
 
 def test_all_twelve_stages_are_there():
