@@ -43,7 +43,7 @@ class Folder:
             card.positive_class,
             card.orientation or "image",
             card.note,
-            any(entry.mask for entry in self._entries),
+            all(entry.mask for entry in self._entries),
         )
 
     def __len__(self) -> int:

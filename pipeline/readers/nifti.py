@@ -50,7 +50,7 @@ class Nifti:
             card.positive_class,
             card.orientation or LAYOUT,
             card.note,
-            any(entry.mask for entry in self._entries),
+            all(entry.mask for entry in self._entries),
         )
 
     def __len__(self) -> int:

@@ -58,7 +58,7 @@ class About:
         positive_class: The class whose detection is sensitivity.
         orientation: Axis codes, e.g. `PLS`, or `image`.
         note: What every output must repeat.
-        masks: Whether images come with masks.
+        masks: Whether every image comes with a mask.
     """
 
     unit: str | None

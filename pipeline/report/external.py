@@ -36,7 +36,13 @@ def told(documents: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
                 {
                     "name": name,
                     "warning": found["trained_on"] == UNKNOWN or bool(near),
-                    "sentences": [found["statement"], *near, *_seen(folds), _changes(folds)],
+                    "sentences": [
+                        found["statement"],
+                        *near,
+                        *_none_near(folds),
+                        *_seen(folds),
+                        _changes(folds),
+                    ],
                 }
             )
     return rows
@@ -51,6 +57,16 @@ def _near(folds: Mapping[str, Mapping[str, Any]]) -> list[str]:
         "them before believing its arms."
         for fold, each in folds.items()
         if each["near_test"]
+    ]
+
+
+def _none_near(folds: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What a search without a find is worth."""
+    if any(each["near_test"] for each in folds.values()):
+        return []
+    return [
+        "No image is a near-duplicate of a test image by the thresholds of `split.duplicates`, "
+        "which miss copies that were altered much."
     ]
 
 
