@@ -6,6 +6,7 @@ images' place, so that every figure has the floor that fresh patients reach on a
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial

@@ -10,7 +10,6 @@ refused before anything is converted.
 from __future__ import annotations
 
 import csv
-import json
 import shutil
 from collections import Counter
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pipeline import tracking
+from pipeline import jsonfile, tracking
 from pipeline.compute import Machine, Report, choose_device, parallel_map
 from pipeline.config import External, Params
 from pipeline.data.leaks import fold_of
@@ -124,8 +123,7 @@ def run(params: Params, root: Path, name: str, tracker: tracking.Run) -> None:
         "statement": seen.sentence(name),
         "folds": {job.set_name: each for job, each in zip(jobs, found, strict=True)},
     }
-    text = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False)
-    (target / "external.json").write_text(text + "\n", encoding="utf-8")
+    jsonfile.write(target / "external.json", document)
     tracker.metrics(_figures(found))
 
 
