@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.tracking import NullRun
 from pipeline.workflows import compare, report
+from tests import tiny_run
 from tests.simulated_run import add_generators, make_run, parameters
 
 REPOSITORY = Path(__file__).parents[2]
@@ -69,3 +70,41 @@ def test_read_the_results(tmp_path, monkeypatch) -> None:
     )
     assert "classical+synthetic rather than classical" in shown
     assert "size of a demonstration" in shown
+
+
+@pytest.fixture(scope="module")
+def small_run(tmp_path_factory):
+    """A finished run of the phantom, whose figures mean nothing."""
+    root = tmp_path_factory.mktemp("run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DVC_ROOT", str(root))
+        tiny_run.make(root)
+    return root
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("02-plug-into-a-classifier", ["DenseNet: ", "r0f1  classical+synthetic: ", "verdict: "]),
+        ("04-judge-another-generator", ["theirs: ", "conditional: ", "real, training"]),
+    ],
+)
+def test_on_a_finished_run(name, said, small_run, monkeypatch) -> None:
+    """They run from top to bottom, print what they found and draw."""
+    from nbclient import NotebookClient
+
+    monkeypatch.setenv("PIPELINE_ROOT", str(small_run))
+    monkeypatch.setenv("DVC_ROOT", str(small_run))
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    monkeypatch.setenv("NOTEBOOK_STEPS", "3")
+    monkeypatch.delenv("MPLBACKEND", raising=False)  # set, it keeps plots out of notebooks
+    notebook = read(REPOSITORY / f"notebooks/{name}.ipynb")
+    NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
+    outputs = [out for cell in notebook.cells for out in cell.get("outputs", [])]
+    printed = "".join(out["text"] for out in outputs if out.output_type == "stream")
+    for words in said:
+        assert words in printed
+    assert sum("image/png" in out.get("data", {}) for out in outputs) >= 2
