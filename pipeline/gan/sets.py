@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from pipeline.compute import Machine
 from pipeline.gan.diets.diet import Diet
 from pipeline.gan.family import Family
 from pipeline.gan.sampling import sample
-from pipeline.imageset import ImageSet, ImageSetWriter
+from pipeline.imageset import ImageSet, ImageSetWriter, parsed_spacing
 
 PATIENT = "synthetic"
 
@@ -57,7 +57,7 @@ def write_samples(
         masks: Whether every image comes with a mask.
         advance: Called with 1 after each image.
     """
-    number = 0
+    number, spacing = 0, spacing_by_parents(template)
     with ImageSetWriter(
         root,
         template.meta,
@@ -81,6 +81,28 @@ def write_samples(
                     parent_ids=made.parents,
                     mask=made.mask,
                     seed=drawn,
+                    spacing_mm=spacing(made.parents),
                     attributes=made.attributes,
                 )
                 advance(1)
+
+
+def spacing_by_parents(template: ImageSet) -> Callable[[Sequence[str]], tuple[float, ...]]:
+    """Tell the pixel spacing of made images from the images that were learnt from.
+
+    Args:
+        template: What the models learnt from.
+
+    Returns:
+        From the ids of an image's parents to its spacing: that of the first parent, or without
+        one the spacing that all of the template's images share; nothing where they differ, since
+        nobody told the generator which of them to draw.
+    """
+    column = template.manifest["spacing_mm"]
+    of_image = dict(zip(template.manifest["image_id"], column, strict=True))
+    shared = column.iloc[0] if column.nunique() == 1 else ""
+
+    def spacing(parents: Sequence[str]) -> tuple[float, ...]:
+        return parsed_spacing(of_image.get(parents[0], shared) if parents else shared)
+
+    return spacing
