@@ -82,6 +82,7 @@ class Ingest(Section):
     classes: tuple[str, ...] | None = None
     positive_class: str | None = None
     max_quarantined: Share = 0.1
+    licence: str | None = None
     options: Mapping[str, Any] = {}
 
     @model_validator(mode="after")
@@ -346,9 +347,17 @@ class Compare(Section):
 
 
 class Export(Section):
-    """What leaves the pipeline."""
+    """What leaves the pipeline, in which formats; `options` are by format."""
 
     formats: tuple[str, ...] = ("png", "monai_datalist")
+    options: Mapping[str, Mapping[str, Any]] = {}
+
+    @field_validator("formats")
+    @classmethod
+    def _check_formats(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("give each format once")
+        return value
 
 
 class ReportPage(Section):
@@ -428,8 +437,7 @@ def check_everything(params: Params) -> None:
         _known(SELECTORS, name, "synthesize.selection.criteria")
     _known(CLASSIFIERS, params.classify.model, "classify.model")
     options_of(CLASSIFIERS, params.classify.model, params.classify.options, "classify.options")
-    for name in params.export.formats:
-        _known(EXPORTS, name, "export.formats")
+    _check_exports(params)
     _check_arms(params)
     for family in params.curves.families:
         if family not in params.synthetic:
@@ -486,6 +494,18 @@ def _check_features(params: Params) -> None:
     for name in assess.options:
         if name not in assess.features:
             raise ParameterError(f"assess.options.{name}", choose_one_of(name, assess.features))
+
+
+def _check_exports(params: Params) -> None:
+    """Refuse unknown formats, wrong options, and options of a format that there is not.
+
+    Options of a format that is not chosen may stay: the command `export` can ask for it.
+    """
+    for name in params.export.formats:
+        _known(EXPORTS, name, "export.formats")
+    for name, values in params.export.options.items():
+        _known(EXPORTS, name, "export.options")
+        options_of(EXPORTS, name, values, f"export.options.{name}")
 
 
 def _check_arms(params: Params) -> None:

@@ -183,8 +183,12 @@ MONITORS = Registry(
 EXPORTS = Registry(
     "export",
     {
-        "png": "pipeline.exports.png:write",
-        "monai_datalist": "pipeline.exports.monai_datalist:write",
+        "png": "pipeline.exports.png:Png",
+        "image_folder": "pipeline.exports.image_folder:ImageFolder",
+        "npz": "pipeline.exports.npz:Npz",
+        "nifti": "pipeline.exports.nifti:Nifti",
+        "monai_datalist": "pipeline.exports.monai_datalist:MonaiDatalist",
+        "dicom": "pipeline.exports.dicom:Dicom",
     },
 )
 

@@ -1,112 +1,212 @@
-"""What every export shares: its contract, its samples, its label table and its checksums.
+"""What every export shares: its contract, and the samples on their way out.
 
-To add an export: a file here with a function `write` that satisfies `Export`, one line in
-`registry.EXPORTS`; the contract tests run it. Exports read image by image, so that their memory
-does not grow with the set.
+To add an export: a file here with a class that satisfies `Export` and one line in
+`registry.EXPORTS`; the contract tests run it. Exports read image by image and write their tables
+row by row, so that their memory does not grow with the set. Files go in folders by `trained_on`,
+so that the images that suit a fold are found without a table.
 """
 
 from __future__ import annotations
 
-import csv
-import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
 
 from numpy.typing import NDArray
 
+from pipeline.config import Section
+from pipeline.errors import DataError
+from pipeline.exports.folder import Folder
 from pipeline.imageset import ImageSet, Meta, parsed_spacing
 
-_CHUNK = 1 << 20
+_READ = ("image_id", "label", "seed", "selected", "selection_score", "spacing_mm")
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One image on its way out.
+    """One image on its way out; its pixels are read when asked for.
 
     Args:
         image_id: Its id in the ImageSet.
         label: Class name.
         trained_on: The fold whose training rows made it, e.g. `r0f1g0`.
-        image: (C, *spatial) in the stored unit.
-        mask: (1, *spatial) uint8, or None.
+        seed: What it was drawn with, or nothing.
+        selected: Whether it was found good enough to use.
+        selection_score: In [0, 1], or nothing.
         spacing_mm: Millimetres between pixel centres, or nothing where unknown.
+        images: The set that it is in.
+        row: Its position there.
     """
 
     image_id: str
     label: str
     trained_on: str
-    image: NDArray[Any]
-    mask: NDArray[Any] | None
+    seed: str
+    selected: bool
+    selection_score: str
     spacing_mm: tuple[float, ...]
+    images: ImageSet
+    row: int
+
+    @property
+    def image(self) -> NDArray[Any]:
+        """(C, *spatial) in the stored unit."""
+        pixels: NDArray[Any] = self.images.stored([self.row])[0]
+        return pixels
+
+    @property
+    def mask(self) -> NDArray[Any] | None:
+        """(1, *spatial) uint8, or None."""
+        return self.images.masks([self.row])[0] if self.images.has_masks else None
+
+    @property
+    def stem(self) -> str:
+        """Where its files are, without their ending: the fold and a safe name."""
+        return f"{file_name(self.trained_on)}/{file_name(self.image_id)}"
+
+    @property
+    def described(self) -> tuple[object, ...]:
+        """What `DESCRIBED` names."""
+        spacing = "x".join(f"{mm:g}" for mm in self.spacing_mm)
+        told = (self.label, self.trained_on, self.seed, int(self.selected), self.selection_score)
+        return (*told, spacing)
+
+
+# The columns that every table of an export ends with.
+DESCRIBED = ("label", "trained_on", "seed", "selected", "selection_score", "spacing_mm")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What holds for all that leaves.
+
+    Args:
+        name: The generator: a family, or what a set from outside is called.
+        seed: The root seed, from which identifiers are derived.
+        source: The kind of scans that the generator learnt from, where it was trained here.
+        licence: Of these scans, where known.
+        options: The parameters that were given to it, where it was trained here.
+        selection: By set and class, what `selection.json` says.
+        assessment: The content of metrics/assess/<name>.json, where it was assessed.
+    """
+
+    name: str
+    seed: int
+    source: str | None = None
+    licence: str | None = None
+    options: Mapping[str, Any] | None = None
+    selection: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    assessment: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Shipment:
+    """What leaves in a format.
+
+    Args:
+        sets: At least one, alike in what `meta` says, in shape and in having masks.
+        facts: What holds for all of it.
+        everything: Whether images that selection refused leave too.
+
+    Raises:
+        DataError: If two sets differ, or no image would leave.
+    """
+
+    sets: tuple[ImageSet, ...]
+    facts: Facts
+    everything: bool = False
+
+    def __post_init__(self) -> None:
+        first = self.sets[0]
+        for other in self.sets[1:]:
+            alike = (first.meta, first.shape, first.has_masks, first.dtype)
+            if (other.meta, other.shape, other.has_masks, other.dtype) != alike:
+                raise DataError(
+                    other.root,
+                    f"differs from {first.root} in meta.json, in the images' shape or type, or in "
+                    "having masks; sets that leave together need the same",
+                )
+        if not len(self):
+            raise DataError(first.root, "has no selected image; export all, or select more")
+
+    @property
+    def meta(self) -> Meta:
+        """What holds for every image."""
+        return self.sets[0].meta
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(C, *spatial) of one image."""
+        return self.sets[0].shape
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether every image comes with a mask."""
+        return self.sets[0].has_masks
+
+    def __len__(self) -> int:
+        """Count the images that leave."""
+        if self.everything:
+            return sum(len(images) for images in self.sets)
+        return sum(int(images.manifest["selected"].eq(1).sum()) for images in self.sets)
+
+    def samples(self) -> Iterator[Sample]:
+        """Iterate over the images that leave, in order."""
+        for images in self.sets:
+            columns = (images.manifest[name] for name in _READ)
+            for row, cells in enumerate(zip(*columns, strict=True)):
+                image_id, label, seed, selected, score, spacing = cells
+                if self.everything or selected == 1:
+                    yield Sample(
+                        image_id=str(image_id),
+                        label=str(label),
+                        trained_on=images.root.name,
+                        seed=_number(seed),
+                        selected=bool(selected == 1),
+                        selection_score=_number(score),
+                        spacing_mm=parsed_spacing(spacing),
+                        images=images,
+                        row=row,
+                    )
 
 
 class Export(Protocol):
-    """A format that images leave the pipeline in."""
+    """A format that images leave the pipeline in.
 
-    def __call__(self, sets: Sequence[ImageSet], directory: Path) -> int:
-        """Write the selected images of all sets into a directory; return how many."""
+    Attributes:
+        Options: The format's own parameters, `export.options.<format>`.
+        opening: How to open it, in a few lines of Python, for the data card.
+    """
 
+    Options: ClassVar[type[Section]]
+    opening: ClassVar[str]
 
-def selected_samples(sets: Sequence[ImageSet]) -> Iterator[Sample]:
-    """Iterate over the selected images of ImageSets, in order, one in memory at a time."""
-    for images in sets:
-        manifest = images.manifest
-        for row in range(len(images)):
-            if int(manifest["selected"].iloc[row]) != 1:
-                continue
-            yield Sample(
-                image_id=str(manifest["image_id"].iloc[row]),
-                label=str(manifest["label"].iloc[row]),
-                trained_on=images.root.name,
-                image=images.stored([row])[0],
-                mask=images.masks([row])[0] if images.has_masks else None,
-                spacing_mm=parsed_spacing(manifest["spacing_mm"].iloc[row]),
-            )
+    def __init__(self, options: Any) -> None:
+        """Store the options."""
+
+    def write(self, shipment: Shipment, folder: Folder) -> None:
+        """Write the images, their masks and a table of labels into a folder."""
 
 
 def file_name(text: str) -> str:
-    """Turn a class name or an id into a name that every file system takes."""
+    """Turn an id into a name that every file system takes."""
     return "".join(c if c.isalnum() or c in "-_." else "_" for c in text) or "_"
 
 
-def write_table(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Write a small CSV with Unix line ends."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
+def class_folders(classes: tuple[str, ...]) -> dict[str, str]:
+    """Name a folder for each class, different ones for different classes on any file system."""
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for index, label in enumerate(classes):
+        name = file_name(label)
+        if name.lower() in taken or name.strip(".") == "":
+            name = f"{name}-{index}"
+        taken.add(name.lower())
+        names[label] = name
+    return names
 
 
-def about(meta: Meta) -> dict[str, object]:
-    """What a reader of an export must know to use the pixels."""
-    return {
-        "classes": list(meta.classes),
-        "channels": list(meta.channels),
-        "unit": meta.unit,
-        "window": list(meta.window),
-        "positive_class": meta.positive_class,
-        "note": " ".join(
-            part
-            for part in (
-                meta.note,
-                "Synthetic images for research and for training classifiers, not for diagnosis.",
-                "Train a classifier only with images whose `trained_on` fold does not hold your "
-                "test patients.",
-            )
-            if part
-        ),
-    }
-
-
-def write_checksums(directory: Path) -> None:
-    """Write SHA256SUMS over all files below a directory, as `sha256sum -c` reads it."""
-    lines = []
-    for path in sorted(p for p in directory.rglob("*") if p.is_file() and p.name != "SHA256SUMS"):
-        digest = hashlib.sha256()
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                digest.update(chunk)
-        lines.append(f"{digest.hexdigest()}  {path.relative_to(directory).as_posix()}\n")
-    (directory / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
+def _number(cell: object) -> str:
+    """A cell of numbers as text: nothing where it is empty or not a number."""
+    text = str(cell)
+    return "" if text == "nan" else text

@@ -1,68 +1,125 @@
 """A MONAI (Decathlon) datalist over NIfTI files in the stored unit.
 
-`datalist.json` has a `training` list of `{"image", "label", "class", "trained_on"}`, where `label`
-is the class index, or the mask's file where the images have masks (then `class` alone is the
-label, as Decathlon's segmentation tasks expect). `monai.data.load_decathlon_datalist` reads it.
-Images of several channels keep them on the last axis, which MONAI's NibabelReader moves first.
+`datalist.json` has a list `training` of all images, and for each fold a list
+`training_<fold>`, e.g. `training_r0f1g0`, of those that its training patients alone made:
+`monai.data.load_decathlon_datalist` reads either. An entry is `{"image", "label", "class",
+"trained_on"}`, where `label` is the class index, or the mask's file where the images have masks
+(then `class` alone is the label, as Decathlon's segmentation tasks expect).
+
+Entries have no `fold`: MONAI takes one for "validate on it in that fold", and trains on all other
+folds' entries, which here would be images that the validated patients helped to make. Without it
+`datafold_read` trains on an entry whatever the fold, so the list to add to a fold's own is that
+fold's.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+import re
+from collections.abc import Iterable
+from typing import IO, Any, ClassVar
 
-import nibabel as nib
-import numpy as np
-from numpy.typing import NDArray
+from pipeline.config import Section
+from pipeline.exports.card import LEAKS, PURPOSE
+from pipeline.exports.export import Sample, Shipment, file_name
+from pipeline.exports.folder import Folder
+from pipeline.exports.nifti import nifti_ending, save_pair
+from pipeline.exports.orientation import axes_of
 
-from pipeline.exports.export import Sample, about, file_name, selected_samples
-from pipeline.imageset import ImageSet, Meta
+_FOLD = re.compile(r"r(\d+)f(\d+)g(\d+)")
 
 
-def write(sets: Sequence[ImageSet], directory: Path) -> int:
-    """Write `images/`, `masks/` where there are masks, and `datalist.json`; return how many."""
-    meta = sets[0].meta
-    (directory / "images").mkdir(parents=True, exist_ok=True)
-    entries = [_entry(sample, meta, directory) for sample in selected_samples(sets)]
-    listing = {
-        "name": "synthetic",
-        "description": about(meta)["note"],
+class MonaiDatalistOptions(Section):
+    """How files are made.
+
+    Args:
+        compressed: Whether they are .nii.gz rather than .nii.
+    """
+
+    compressed: bool = True
+
+
+class MonaiDatalist:
+    """The export `monai_datalist`."""
+
+    Options: ClassVar[type[Section]] = MonaiDatalistOptions
+    opening: ClassVar[str] = """\
+from monai.data import load_decathlon_datalist
+entries = load_decathlon_datalist("datalist.json", {segmentation}, "training_{fold}")
+image, label = entries[0]["image"], entries[0]["class"]"""
+
+    def __init__(self, options: MonaiDatalistOptions) -> None:
+        self._options = options
+
+    def write(self, shipment: Shipment, folder: Folder) -> None:
+        """Write `images/`, `masks/` where there are masks, and `datalist.json`."""
+        axes, ending = axes_of(shipment), nifti_ending(self._options.compressed)
+        for sample in shipment.samples():
+            save_pair(sample, folder, axes, ending)
+        with folder.file("datalist.json") as path, path.open("w", encoding="utf-8") as file:
+            self._list(shipment, file)
+
+    def _list(self, shipment: Shipment, file: IO[str]) -> None:
+        """Write the JSON, entry by entry."""
+        folds = list(dict.fromkeys(images.root.name for images in shipment.sets))
+        file.write("{\n")
+        for key, value in _about(shipment, folds).items():
+            file.write(f"{_json(key)}: {_json(value)},\n")
+        # `training` comes last, so that a fold's list may not end the file with a comma.
+        for fold in folds:
+            mine = (each for each in shipment.samples() if each.trained_on == fold)
+            self._entries(f"training_{file_name(fold)}", mine, shipment, file)
+            file.write(",\n")
+        self._entries("training", shipment.samples(), shipment, file)
+        file.write("\n}\n")
+
+    def _entries(
+        self, key: str, samples: Iterable[Sample], shipment: Shipment, file: IO[str]
+    ) -> None:
+        file.write(f"{_json(key)}: [")
+        between = "\n"
+        for sample in samples:
+            file.write(f"{between}  {_json(self._entry(sample, shipment))}")
+            between = ",\n"
+        file.write("\n]")
+
+    def _entry(self, sample: Sample, shipment: Shipment) -> dict[str, object]:
+        ending = nifti_ending(self._options.compressed)
+        index = shipment.meta.classes.index(sample.label)
+        mask = f"masks/{sample.stem}{ending}"
+        return {
+            "image": f"images/{sample.stem}{ending}",
+            "label": mask if shipment.has_masks else index,
+            "class": index,
+            "trained_on": sample.trained_on,
+        }
+
+
+def _about(shipment: Shipment, folds: list[str]) -> dict[str, Any]:
+    """What Decathlon tells of a set, and which list is which fold's."""
+    meta = shipment.meta
+    found = {fold: _FOLD.fullmatch(fold) for fold in folds}
+    return {
+        "name": f"synthetic-{shipment.facts.name}",
+        "description": " ".join(part for part in (meta.note, PURPOSE, LEAKS) if part),
+        "licence": shipment.facts.licence or "unknown",
         "labels": {str(index): name for index, name in enumerate(meta.classes)},
         "modality": {str(index): name for index, name in enumerate(meta.channels)},
-        "numTraining": len(entries),
-        "training": entries,
-        **about(meta),
+        "unit": meta.unit,
+        "window": list(meta.window),
+        "numTraining": len(shipment),
+        "numTest": 0,
+        "folds": {
+            fold: {
+                "list": f"training_{file_name(fold)}",
+                **dict(zip(("repeat", "fold", "gan_seed"), map(int, match.groups()), strict=True)),
+            }
+            if match
+            else {"list": f"training_{file_name(fold)}"}
+            for fold, match in found.items()
+        },
     }
-    text = json.dumps(listing, indent=2, sort_keys=True, ensure_ascii=False)
-    (directory / "datalist.json").write_text(text + "\n", encoding="utf-8")
-    return len(entries)
 
 
-def _entry(sample: Sample, meta: Meta, directory: Path) -> dict[str, object]:
-    name = f"{file_name(sample.image_id)}.nii"
-    save_nifti(directory / "images" / name, sample.image, sample.spacing_mm)
-    index = meta.classes.index(sample.label)
-    entry: dict[str, object] = {
-        "image": f"images/{name}",
-        "label": index,
-        "class": index,
-        "trained_on": sample.trained_on,
-    }
-    if sample.mask is not None:
-        (directory / "masks").mkdir(exist_ok=True)
-        save_nifti(directory / "masks" / name, sample.mask, sample.spacing_mm)
-        entry["label"] = f"masks/{name}"
-    return entry
-
-
-def save_nifti(path: Path, image: NDArray[Any], spacing_mm: tuple[float, ...]) -> None:
-    """Write (C, *spatial) as NIfTI-1 with a diagonal affine of the spacing, origin at zero."""
-    array = image[0] if len(image) == 1 else np.moveaxis(image, 0, -1)
-    spatial = image.ndim - 1
-    spacing = (*spacing_mm, *([1.0] * spatial))[:spatial]
-    affine = np.diag([*spacing, *([1.0] * (3 - spatial)), 1.0])
-    nifti = nib.Nifti1Image(np.ascontiguousarray(array), affine)
-    nifti.header.set_xyzt_units("mm")
-    nib.save(nifti, path)
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -1,45 +1,61 @@
-"""8-bit PNG files in class folders, with the stated window, and a table of labels.
+"""PNG files of 8 or 16 bits with the stated window, and a table of labels.
 
-3D images leave as their middle slice along the last axis, for the eye; use another format to keep
-the volume and the unit.
+`images/<fold>/<image_id>.png`, `masks/` alike, and `labels.csv`. 3D images leave as their middle
+slice along the last axis, or as all of them; another format keeps the volume and the unit. For
+class folders see `image_folder`.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import ClassVar, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
-from pipeline.exports.export import about, file_name, selected_samples, write_table
-from pipeline.imageset import ImageSet
+from pipeline.config import Section
+from pipeline.errors import ParameterError
+from pipeline.exports.export import Shipment
+from pipeline.exports.folder import Folder
+from pipeline.exports.pictures import Slices, write_pictures
 
 
-def write(sets: Sequence[ImageSet], directory: Path) -> int:
-    """Write `<class>/<image_id>.png`, `labels.csv` and `about.json`; return how many images."""
-    meta = sets[0].meta
-    rows = []
-    for sample in selected_samples(sets):
-        folder = directory / file_name(sample.label)
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{file_name(sample.image_id)}.png"
-        to_picture(meta.scale(sample.image)).save(path)
-        rows.append((path.relative_to(directory).as_posix(), sample.label, sample.trained_on))
-    write_table(directory / "labels.csv", ("file", "label", "trained_on"), rows)
-    text = json.dumps(about(meta), indent=2, sort_keys=True, ensure_ascii=False)
-    (directory / "about.json").write_text(text + "\n", encoding="utf-8")
-    return len(rows)
+class PngOptions(Section):
+    """How pictures are made.
+
+    Args:
+        bits: Of a grey value; colours have 8.
+        slices: Of 3D images: the `middle` one, or `all`.
+    """
+
+    bits: Literal[8, 16] = 8
+    slices: Slices = "middle"
 
 
-def to_picture(scaled: NDArray[Any]) -> Image.Image:
-    """Turn (C, *spatial) in [-1, 1] into an 8-bit picture: grey, or colour for three channels."""
-    if scaled.ndim == 4:
-        scaled = scaled[..., scaled.shape[-1] // 2]
-    pixels = np.rint((np.clip(scaled, -1.0, 1.0) + 1.0) * 127.5).astype(np.uint8)
-    if len(pixels) == 3:
-        return Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
-    return Image.fromarray(pixels[0])
+class Png:
+    """The export `png`."""
+
+    Options: ClassVar[type[Section]] = PngOptions
+    opening: ClassVar[str] = """\
+import pandas as pd; from PIL import Image
+table = pd.read_csv("labels.csv")
+image, label = Image.open(table.file[0]), table.label[0]"""
+
+    def __init__(self, options: PngOptions) -> None:
+        self._options = options
+
+    def write(self, shipment: Shipment, folder: Folder) -> None:
+        """Write the pictures and `labels.csv`.
+
+        Raises:
+            ParameterError: If 16 bits are asked for colours.
+            DataError: If the images have neither one nor three channels.
+        """
+        bits = self._options.bits
+        if bits == 16 and len(shipment.meta.channels) == 3:
+            problem = "got 16, but colours are written with 8 bits each; give 8"
+            raise ParameterError("export.options.png.bits", problem)
+        write_pictures(
+            shipment,
+            folder,
+            lambda sample: sample.stem,
+            name="png",
+            slices=self._options.slices,
+            bits=bits,
+        )

@@ -1,35 +1,140 @@
-"""Stage `export`: a family's selected images leave the pipeline in every chosen format."""
+"""Stage `export`: a generator's images leave the pipeline in every chosen format.
+
+The images may be a family's or come from outside: all that is needed is data/synthetic/<name>.
+Every format's folder has a data card and checksums.
+"""
 
 from __future__ import annotations
 
+import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 from pipeline import tracking
-from pipeline.config import Params
+from pipeline.config import Params, options_of
 from pipeline.errors import DataError
-from pipeline.exports.export import write_checksums
+from pipeline.exports.card import write_card
+from pipeline.exports.export import Export, Facts, Shipment
+from pipeline.exports.folder import Folder
 from pipeline.imageset import ImageSet
 from pipeline.registry import EXPORTS
 
 
 def run(params: Params, root: Path, family: str, tracker: tracking.Run) -> None:
-    """Write `exports/<family>/<format>/` with checksums, for every format of `export.formats`.
+    """Write `exports/<family>/<format>/`, for every format of `export.formats`.
 
     Raises:
-        DataError: If the family has no synthetic images.
+        DataError: If there are no synthetic images, or a format cannot hold them.
     """
-    source = root / "data" / "synthetic" / family
-    sets = [ImageSet.open(path) for path in sorted(source.glob("r*f*g*")) if path.is_dir()]
-    if not sets:
-        raise DataError(f"data/synthetic/{family}", "holds no images; run the stage synthesize")
     target = root / "exports" / family
     shutil.rmtree(target, ignore_errors=True)
+    shipment = load(params, root, family)
     for name in tqdm(params.export.formats, desc=f"export {family}", unit="format"):
-        directory = target / name
-        directory.mkdir(parents=True)
-        count = EXPORTS.load(name, "export.formats")(sets, directory)
-        write_checksums(directory)
-        tracker.metrics({f"exported_{name}": float(count)})
+        ship(params, shipment, name, target / name)
+        tracker.metrics({f"exported_{name}": float(len(shipment))})
+
+
+def by_hand(
+    params: Params,
+    root: Path,
+    name: str,
+    out: Path,
+    *,
+    formats: Sequence[str] = (),
+    everything: bool = False,
+) -> list[Path]:
+    """Export on request, outside DVC.
+
+    Args:
+        params: For the formats' options, and the formats where none are named.
+        root: The project's root.
+        name: A family, or a set from outside.
+        out: Where a folder for each format is made.
+        formats: Which.
+        everything: Whether images that selection refused leave too.
+
+    Returns:
+        The folders.
+
+    Raises:
+        ParameterError: If a format is unknown, or an option is wrong.
+        DataError: If there are no synthetic images, a format cannot hold them, or a folder is
+            there already.
+    """
+    chosen = list(dict.fromkeys(formats or params.export.formats))
+    for each in chosen:
+        EXPORTS.load(each, "export.formats")
+        if (out / each).exists():
+            raise DataError(out / each, "is there already; take it away, or name another folder")
+    shipment = load(params, root, name, everything=everything)
+    for each in chosen:
+        ship(params, shipment, each, out / each)
+    return [out / each for each in chosen]
+
+
+def load(params: Params, root: Path, name: str, *, everything: bool = False) -> Shipment:
+    """Open a generator's sets and gather what is known of them.
+
+    Raises:
+        DataError: If there are no synthetic images, or sets differ.
+    """
+    source = root / "data" / "synthetic" / name
+    if Path(name).name != name or not source.is_dir():
+        parent = root / "data" / "synthetic"
+        there = sorted(path.name for path in parent.glob("*") if path.is_dir())
+        raise DataError(
+            f"data/synthetic/{name}",
+            f"is not there; choose among {', '.join(there)}"
+            if there
+            else "is not there; run the stage synthesize",
+        )
+    sets = tuple(ImageSet.open(path.parent) for path in sorted(source.glob("*/meta.json")))
+    if not sets:
+        raise DataError(f"data/synthetic/{name}", "holds no images; run the stage synthesize")
+    options = params.train_gan.options.get(name)
+    here = options is not None  # what a set from outside was learnt from, nothing here says
+    facts = Facts(
+        name=name,
+        seed=params.seed,
+        source=params.ingest.source if here else None,
+        licence=params.ingest.licence if here else None,
+        options=options,
+        selection={
+            images.root.name: found
+            for images in sets
+            if (found := _read(images.root / "selection.json")) is not None
+        },
+        assessment=_read(root / "metrics" / "assess" / f"{name}.json"),
+    )
+    return Shipment(sets, facts, everything)
+
+
+def ship(params: Params, shipment: Shipment, name: str, directory: Path) -> None:
+    """Write one format, with its data card and checksums.
+
+    Raises:
+        ParameterError: If the format is unknown, or an option is wrong.
+        DataError: If the format cannot hold the images.
+    """
+    kind: type[Export] = EXPORTS.load(name, "export.formats")
+    values = params.export.options.get(name, {})
+    export = kind(options_of(EXPORTS, name, values, f"export.options.{name}"))
+    with Folder(directory) as folder:
+        export.write(shipment, folder)
+        write_card(shipment, folder, name, kind.opening)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    if not path.exists():
+        return None
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(path, f"is not readable as JSON ({error}); run its stage again") from error
+    if not isinstance(values, dict):
+        raise DataError(path, "holds no figures; run its stage again")
+    return values
