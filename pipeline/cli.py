@@ -166,6 +166,30 @@ def sync() -> None:
 
 
 @app.command()
+def export(
+    name: Annotated[str, typer.Argument(help="A folder of data/synthetic, e.g. a family.")],
+    formats: Annotated[
+        str, typer.Option("--format", help="As a,b; nothing is export.formats.")
+    ] = "",
+    out: Annotated[Path | None, typer.Option(help="Where to; nothing is exported/<name>.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="With what selection refused.")] = False,
+) -> None:
+    """Write synthetic images in formats that others read, each with a data card and checksums.
+
+    Example: python -m pipeline export conditional --format dicom,nifti --out to-share
+    """
+    from pipeline.workflows import export as workflow
+
+    params = config.load(ROOT / "params.yaml")
+    wanted = [each.strip() for each in formats.split(",") if each.strip()]
+    target = out or Path("exported") / name
+    for folder in workflow.by_hand(
+        params, ROOT, name, target, formats=wanted, everything=everything
+    ):
+        print(folder)
+
+
+@app.command()
 def verdict(
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:

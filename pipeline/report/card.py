@@ -43,6 +43,7 @@ def data_card(params: Params, root: Path) -> dict[str, Any] | None:
         "Intensities shown": window.replace("-", MINUS),
         "Orientation": meta.orientation,
         "Masks": "yes" if images.has_masks else "no",
+        "Licence": params.ingest.licence or "not stated (ingest.licence)",
     }
     if meta.note:
         facts["Note"] = meta.note
