@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from pipeline.gan.diets.diet import Diet
+from pipeline.gan.diets.diet import Diet, Offers, OffersOthers
 from pipeline.gan.family import Family, Shape, TrainingOptions
 from pipeline.imageset import ImageSet
 from pipeline.registry import DIETS
@@ -51,20 +52,54 @@ class Rows:
             ParameterError: If the rows lack what the family needs, e.g. masks.
         """
         kind: type[Diet] = DIETS.load(family.batches)
-        manifest = training.manifest
-        wanted = pd.Series(True, index=manifest.index)
-        if label is not None and not kind.sees_others:
-            wanted &= manifest["label"].eq(label)
-        if not options.copies:
-            wanted &= manifest["origin"].eq("real")
-        images = training.take(wanted.to_numpy(bool))
-        classes = training.meta.classes
-        if label is None:
-            labels, made = images.labels, {name: index for index, name in enumerate(classes)}
-        else:
-            own = images.manifest["label"].eq(label).to_numpy(np.int64)
-            labels = np.asarray(own if kind.sees_others else own * 0, np.int64)
-            made = {label: 0}
+        images, labels = _seen(training, kind, options, label)
         diet = kind(images, labels, options, device)
+        made = classes_made(training.meta.classes, label)
         channels, *size = images.shape
         return cls(images, diet, Shape(channels, tuple(size), len(made), diet.words), made)
+
+
+def classes_made(classes: tuple[str, ...], label: str | None) -> dict[str, int]:
+    """The classes that a model makes, with their indices as it counts them.
+
+    Args:
+        classes: Of the images that it learns from.
+        label: The one class that the model makes, or None for all.
+    """
+    return {name: index for index, name in enumerate(classes if label is None else (label,))}
+
+
+def offers_from(
+    sources: ImageSet,
+    family: type[Family],
+    options: TrainingOptions,
+    label: str | None,
+    device: str,
+) -> Offers:
+    """What a model makes images from, given rows to sample from and none to train on.
+
+    The arguments and errors are those of `Rows.of`; of the training rows themselves the offers
+    are those of their diet.
+    """
+    kind: type[Diet] = DIETS.load(family.batches)
+    images, labels = _seen(sources, kind, options, label)
+    if isinstance(kind, OffersOthers):
+        return kind.others(images, labels, options, device)
+    return kind(images, labels, options, device)
+
+
+def _seen(
+    training: ImageSet, kind: type[Diet], options: TrainingOptions, label: str | None
+) -> tuple[ImageSet, NDArray[np.int64]]:
+    """The rows that a model sees, and their class indices as it counts them."""
+    manifest = training.manifest
+    wanted = pd.Series(True, index=manifest.index)
+    if label is not None and not kind.sees_others:
+        wanted &= manifest["label"].eq(label)
+    if not options.copies:
+        wanted &= manifest["origin"].eq("real")
+    images = training.take(wanted.to_numpy(bool))
+    if label is None:
+        return images, images.labels
+    own = images.manifest["label"].eq(label).to_numpy(np.int64)
+    return images, np.asarray(own if kind.sees_others else own * 0, np.int64)

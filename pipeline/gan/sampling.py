@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline import seeding
 from pipeline.compute import Machine, autocast
-from pipeline.gan.diets.diet import Diet
+from pipeline.gan.diets.diet import Offers
 from pipeline.gan.family import Family
 
 
@@ -41,7 +41,7 @@ class Sample:
 @torch.no_grad()
 def sample(
     family: Family,
-    diet: Diet,
+    diet: Offers,
     labels: Sequence[int],
     seeds: Sequence[int],
     machine: Machine,

@@ -3,84 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.compute import Machine
-from pipeline.gan.diets.diet import Diet
-from pipeline.gan.family import Family
-from pipeline.gan.sampling import sample
+from pipeline.gan.generator import Generator
 from pipeline.imageset import ImageSet, ImageSetWriter, parsed_spacing
 
 PATIENT = "synthetic"
 
 
-@dataclass(frozen=True)
-class Maker:
-    """What makes the images of one class.
-
-    Args:
-        family: In evaluation mode, on the device.
-        diet: Offers what images are made from.
-        label: The class index as the family counts them.
-    """
-
-    family: Family
-    diet: Diet
-    label: int
-
-
 def write_samples(
     root: Path,
-    template: ImageSet,
+    generator: Generator,
     counts: Mapping[str, int],
-    maker: Callable[[str], Maker],
     seed: Callable[[str, int], int],
-    machine: Machine,
     *,
-    origin: str,
     prefix: str,
-    masks: bool,
     advance: Callable[[int], None],
+    spacing: Callable[[Sequence[str]], tuple[float, ...]] = lambda _: (),
 ) -> None:
     """Sample class by class and write a set.
 
     Args:
         root: The set's directory.
-        template: The set that the models learnt from, for unit, type, shape and classes.
+        generator: What makes the images.
         counts: Images by class.
-        maker: Loads what makes a class; asked once for each, so that one is held at a time.
         seed: (class, number within it) -> the image's seed.
-        machine: Device and precision.
-        origin: The family's name, for the manifest.
         prefix: Of the image ids.
-        masks: Whether every image comes with a mask.
         advance: Called with 1 after each image.
+        spacing: Ids of the images that one owes pixels to -> its spacing, nothing where unknown.
     """
-    number, spacing = 0, spacing_by_parents(template)
+    number = 0
     with ImageSetWriter(
         root,
-        template.meta,
+        generator.format.meta,
         capacity=sum(counts.values()),
-        shape=template.shape,
-        dtype=template.dtype,
-        masks=masks,
+        shape=generator.format.shape,
+        dtype=generator.format.dtype,
+        masks=generator.makes_masks,
     ) as writer:
         for label, count in counts.items():
-            made_by = maker(label)
-            for index in range(count):
-                drawn = seed(label, index)
-                (made,) = sample(made_by.family, made_by.diet, [made_by.label], [drawn], machine)
+            for made in generator.from_seeds(label, (seed(label, each) for each in range(count))):
                 number += 1
                 writer.add(
-                    template.meta.unscale(made.image, template.dtype),
+                    made.image,
                     image_id=f"{prefix}-{number:05d}",
                     label=label,
                     patient_id=PATIENT,
-                    origin=origin,
+                    origin=generator.family,
                     parent_ids=made.parents,
                     mask=made.mask,
-                    seed=drawn,
+                    seed=made.seed,
                     spacing_mm=spacing(made.parents),
                     attributes=made.attributes,
                 )

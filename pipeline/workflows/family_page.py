@@ -164,7 +164,8 @@ def _embedding(job: _Job, fold: _Fold, machine: Machine) -> Any:
 
 def _judge(job: _Job, machine: Machine, report: Report) -> dict[str, Any]:
     """Train a family's models, sample from them, and measure."""
-    from pipeline.gan.sets import Maker, write_samples
+    from pipeline.gan.generator import Format, Generator, Maker
+    from pipeline.gan.sets import write_samples
 
     fold = _fold(job)
     with TemporaryDirectory() as directory:
@@ -173,14 +174,15 @@ def _judge(job: _Job, machine: Machine, report: Report) -> dict[str, Any]:
         started = time.process_time()
         write_samples(
             Path(directory) / "samples",
-            fold.training,
+            Generator(
+                job.family,
+                Format.of(fold.training),
+                lambda label: Maker(*makers[label]),
+                machine,
+            ),
             counts,
-            lambda label: Maker(*makers[label]),
             lambda label, index: derive(job.params.seed, "families", label, index),
-            machine,
-            origin=job.family,
             prefix=job.family,
-            masks=FAMILIES.load(job.family).makes_masks,
             advance=lambda _: None,
         )
         sampling = (time.process_time() - started) / sum(counts.values())

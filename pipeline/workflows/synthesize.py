@@ -12,22 +12,15 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipeline import tracking
 from pipeline.compute import Machine, Report, choose_device, parallel_map
 from pipeline.config import Params, Synthesize
-from pipeline.errors import DataError, ParameterError
-from pipeline.gan.naming import file_name
+from pipeline.errors import ParameterError
 from pipeline.imageset import ImageSet
 from pipeline.registry import FAMILIES
 from pipeline.seeding import derive
 from pipeline.splits import Splits, fold_name
-
-if TYPE_CHECKING:
-    from pipeline.gan.diets.diet import Diet
-    from pipeline.gan.family import Family
-    from pipeline.gan.sets import Maker
 
 _SHOWN = 16
 
@@ -111,20 +104,25 @@ def run(params: Params, root: Path, family: str, tracker: tracking.Run) -> None:
 
 def sample_set(job: SetJob, machine: Machine, report: Report) -> None:
     """Sample one set, class by class, in the unit and type of the scans."""
-    from pipeline.gan.sets import write_samples
+    from pipeline.gan.generator import of_models, training_offers
+    from pipeline.gan.sets import spacing_by_parents, write_samples
 
     template = _template(job.root, job.repeat, job.fold)
+    place = f"synthesize.attributes.{job.family}"
     write_samples(
         job.root / "data/synthetic" / job.family / job.name,
-        template,
+        of_models(
+            job.root / "models" / job.family / job.name,
+            template,
+            job.family,
+            machine,
+            training_offers(template, machine, job.wanted, place),
+        ),
         job.counts,
-        lambda label: _maker(job, label, template, machine),
         job.image_seed,
-        machine,
-        origin=job.family,
         prefix=f"{job.family}-{job.name}",
-        masks=FAMILIES.load(job.family).makes_masks,
         advance=report,
+        spacing=spacing_by_parents(template),
     )
     if job.params.synthesize.selection.enabled:
         from pipeline.selection.folds import FoldOf, select
@@ -161,31 +159,6 @@ def _counts(synthesize: Synthesize, template: ImageSet) -> dict[str, int]:
     if not any(counts.values()):
         raise ParameterError("synthesize.counts", "asks for no image at all; give some class more")
     return counts
-
-
-def _maker(job: SetJob, label: str, template: ImageSet, machine: Machine) -> Maker:
-    """Load the model that makes a class, and what it samples from."""
-    from pipeline.gan.checkpoints import load_model
-    from pipeline.gan.diets.diet import Asked, Asks
-    from pipeline.gan.rows import Rows
-    from pipeline.gan.sets import Maker
-
-    kind: type[Family] = FAMILIES.load(job.family)
-    own = None if kind.conditional else label
-    path = job.root / "models" / job.family / job.name / f"{file_name(own)}.safetensors"
-    family, facts = load_model(path)
-    rows = Rows.of(template, kind, family.options, own, machine.device)
-    made = (facts["shape"]["channels"], *facts["shape"]["size"])
-    if list(rows.made) != facts["classes"] or made != template.shape:
-        raise DataError(path, "was trained on other classes or sizes; run the stage train_gan")
-    family.networks.to(machine.device)
-    diet: Diet = rows.diet
-    if job.wanted:
-        place = f"synthesize.attributes.{job.family}"
-        if not isinstance(diet, Asks):
-            raise ParameterError(place, f"`{job.family}` is told no attributes; ask `stackgan`")
-        diet = Asked(diet, job.wanted, place)
-    return Maker(family, diet, rows.made[label])
 
 
 def _show(job: SetJob, tracker: tracking.Run) -> None:

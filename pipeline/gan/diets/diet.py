@@ -36,16 +36,25 @@ class Offer:
     attributes: Mapping[str, object] = field(default_factory=dict)
 
 
+class Offers(Protocol):
+    """What images are made from when sampling."""
+
+    def offer(self, label: int, rng: Generator) -> Offer:
+        """Choose what an image of a class is made from; `rng` is on the CPU."""
+
+
 class Diet(Protocol):
     """Batches to train on and offers to sample from.
 
     Attributes:
+        needs: What images an offer is made from, in words; empty for one that needs none.
         sees_others: Whether a model of one class is handed the rows of the other classes too,
             labelled 0 against its own class's 1.
         facts: What must be kept with a model to offer without the rows, fit for JSON.
         words: Length of the code in which a text comes; 0 where there is none.
     """
 
+    needs: ClassVar[str]
     sees_others: ClassVar[bool]
     facts: Mapping[str, Any]
     words: int
@@ -72,6 +81,42 @@ class Diet(Protocol):
         """Choose what an image of a class is made from; `rng` is on the CPU."""
 
 
+@dataclass(frozen=True)
+class Carried:
+    """What offers are made of in the rows' place, once a model leaves them.
+
+    Args:
+        tensors: By name.
+        facts: The rest, fit for JSON. Neither holds an image or an id.
+    """
+
+    tensors: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Carries(Protocol):
+    """A diet that can offer without its training rows; each whose `needs` is empty must."""
+
+    def carried(self) -> Carried:
+        """Sum up what offers are made of, the same for the same rows in any order."""
+
+    @staticmethod
+    def offers(carried: Carried, device: str) -> Offers:
+        """Offer from that alone."""
+
+
+@runtime_checkable
+class OffersOthers(Protocol):
+    """A diet whose offers ask less of the rows than its training does (optional)."""
+
+    @staticmethod
+    def others(
+        images: ImageSet, labels: NDArray[np.int64], options: TrainingOptions, device: str
+    ) -> Offers:
+        """Offer from rows that may not do for training; the arguments are the diet's own."""
+
+
 @runtime_checkable
 class Asks(Diet, Protocol):
     """A diet that can be asked for attributes (optional)."""
@@ -81,18 +126,11 @@ class Asks(Diet, Protocol):
 
 
 class Asked:
-    """Another diet's offers, all with wanted attributes: a `Diet` to sample from."""
-
-    sees_others: ClassVar[bool] = False
+    """A diet's offers, all with wanted attributes."""
 
     def __init__(self, diet: Asks, wanted: Mapping[str, str], place: str) -> None:
         """Keep what is wanted, and the parameter that wants it."""
-        self.facts, self.words = diet.facts, diet.words
         self._diet, self._wanted, self._place = diet, wanted, place
-
-    def draw(self, rng: Generator) -> Batch:
-        """Draw a training batch, of which nothing is wanted."""
-        return self._diet.draw(rng)
 
     def offer(self, label: int, rng: Generator) -> Offer:
         """Offer what has the wanted attributes.

@@ -38,6 +38,7 @@ class HolesOptions(TrainingOptions):
 class Holes:
     """Batches of `labels`, `images`, `masks` and holes; an offer is a scan with a hole."""
 
+    needs: ClassVar[str] = "images with masks of their lesions"
     sees_others: ClassVar[bool] = False
     facts: Mapping[str, Any] = {}
     words = 0

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator
 
-from pipeline.gan.diets.diet import Offer
+from pipeline.gan.diets.diet import Carried, Offer
 from pipeline.gan.diets.feed import Feed
 from pipeline.gan.family import Batch, TrainingOptions
 from pipeline.imageset import ImageSet
@@ -19,6 +19,7 @@ from pipeline.imageset import ImageSet
 class Labelled:
     """Batches of `labels` and `images`; an offer is a class index alone."""
 
+    needs: ClassVar[str] = ""
     sees_others: ClassVar[bool] = False
     facts: Mapping[str, Any] = {}
     words = 0
@@ -33,6 +34,30 @@ class Labelled:
     def draw(self, rng: Generator) -> Batch:
         """Draw a training batch."""
         return self._feed.draw(rng)
+
+    def offer(self, label: int, rng: Generator) -> Offer:
+        """Give the class index."""
+        return Classes(self._device).offer(label, rng)
+
+    def carried(self) -> Carried:
+        """Nothing of the rows."""
+        return Carried()
+
+    @staticmethod
+    def offers(carried: Carried, device: str) -> Classes:  # noqa: ARG004
+        """Offer class indices."""
+        return Classes(device)
+
+
+class Classes:
+    """Offers of a class index and nothing else.
+
+    Args:
+        device: Where they go.
+    """
+
+    def __init__(self, device: str) -> None:
+        self._device = device
 
     def offer(self, label: int, rng: Generator) -> Offer:  # noqa: ARG002
         """Give the class index."""

@@ -45,6 +45,7 @@ class LowHigh:
     The image of an offer is its reduced version, shown at full size in blocks.
     """
 
+    needs: ClassVar[str] = "images of the class"
     sees_others: ClassVar[bool] = False
     facts: Mapping[str, Any] = {}
     words = 0

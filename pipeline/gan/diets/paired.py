@@ -40,6 +40,7 @@ class PairedOptions(TrainingOptions):
 class Paired:
     """Batches of `labels`, `images` and `masks`; an offer is a class index and a mask."""
 
+    needs: ClassVar[str] = "images with masks, some of the class"
     sees_others: ClassVar[bool] = False
     facts: Mapping[str, Any] = {}
     words = 0

@@ -20,9 +20,10 @@ from torch import Generator, Tensor
 from pipeline.config import Share
 from pipeline.errors import ParameterError, choose_one_of
 from pipeline.gan.diets.captions import UNTOLD, Captions
-from pipeline.gan.diets.diet import Offer
+from pipeline.gan.diets.diet import Carried, Offer
 from pipeline.gan.diets.encoders import Encoder, Transformer, Words
 from pipeline.gan.diets.feed import Feed, Pick
+from pipeline.gan.diets.told import Told
 from pipeline.gan.family import Batch, TrainingOptions
 from pipeline.imageset import ImageSet
 
@@ -47,6 +48,7 @@ class TextOptions(TrainingOptions):
 class Text:
     """Batches of `labels`, `images`, `text` and `wrong_text`; offers of a label and a text."""
 
+    needs: ClassVar[str] = ""
     sees_others: ClassVar[bool] = False
 
     def __init__(
@@ -123,6 +125,15 @@ class Text:
         levels = self._levels.iloc[rows.numpy()].assign(**wanted)
         code = self._coded(levels, [self._names[int(rows)]], np.array([label]))
         return self._offer(label, torch.from_numpy(code).to(self._device), levels)
+
+    def carried(self) -> Carried:
+        """The different texts of each class and how many rows have each, sorted."""
+        return Told.of(self._levels, self._labels, self._codes)
+
+    @staticmethod
+    def offers(carried: Carried, device: str) -> Told:
+        """Offer these texts, as often as rows had them."""
+        return Told(carried, device)
 
     def _encoder(self, captions: Captions, name: str, place: str) -> Encoder:
         if name == "words":

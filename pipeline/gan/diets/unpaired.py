@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Generator
+from torch import Generator, Tensor
 
 from pipeline.errors import ParameterError
 from pipeline.gan.diets.diet import Offer
@@ -45,6 +45,7 @@ class Unpaired:
     An offer's `images` is a source, mirrored at random where the options mirror.
     """
 
+    needs: ClassVar[str] = "images of another class"
     sees_others: ClassVar[bool] = True
     facts: Mapping[str, Any] = {}
     words = 0
@@ -68,21 +69,46 @@ class Unpaired:
                 f"to make and {int((~own).sum())} of others; choose a family that makes images "
                 "from noise",
             )
-        targets, sources = images.take(learnt), images.take(~own)
+        targets = images.take(learnt)
         self._targets = Feed(targets, np.zeros(len(targets), np.int64), options, device)
-        self._sources = Feed(sources, sources.labels, options, device)
+        self._others = Others(images, labels, options, device)
 
     def draw(self, rng: Generator) -> Batch:
         """Draw a training batch: N images of either domain, independent of each other."""
-        own, other = self._targets.pick(rng), self._sources.pick(rng)
+        own, sources = self._targets.pick(rng), self._others.draw(rng)
         return Batch(
             self._targets.labels(own),
             self._targets.images(own),
-            extra={SOURCES: self._sources.images(other)},
+            extra={SOURCES: sources},
         )
 
     def offer(self, label: int, rng: Generator) -> Offer:
         """Choose an image of another class to be turned into the own one."""
+        return self._others.offer(label, rng)
+
+    @staticmethod
+    def others(
+        images: ImageSet, labels: NDArray[np.int64], options: TrainingOptions, device: str
+    ) -> Others:
+        """Offer images of other classes, though there be none of the own one to learn from."""
+        return Others(images, labels, options, device)
+
+
+class Others:
+    """Images of the other classes, labelled 0; the arguments are those of `Unpaired`."""
+
+    def __init__(
+        self, images: ImageSet, labels: NDArray[np.int64], options: TrainingOptions, device: str
+    ) -> None:
+        sources = images.take(labels == 0)
+        self._sources = Feed(sources, sources.labels, options, device)
+
+    def draw(self, rng: Generator) -> Tensor:
+        """Draw a training batch's sources, (N, C, *spatial)."""
+        return self._sources.images(self._sources.pick(rng))
+
+    def offer(self, label: int, rng: Generator) -> Offer:
+        """Choose an image to be turned into the own class."""
         pick = self._sources.pick(rng, 1)
         source = self._sources.images(pick)
         labels = torch.tensor([label], device=source.device)
