@@ -147,6 +147,25 @@ def use(
 
 
 @app.command()
+def sample(
+    family: Annotated[str, typer.Argument(help="A trained family.")],
+    label: Annotated[str | None, typer.Option(help="A class; nothing is all of them.")] = None,
+    count: Annotated[int, typer.Option(min=1, help="Images of each class.")] = 16,
+    seed: Annotated[int, typer.Option(min=0, help="Of the images.")] = 0,
+    fold: Annotated[str, typer.Option(help="Whose model: fold and GAN seed.")] = "r0f0g0",
+    out: Annotated[Path | None, typer.Option(help="A directory that is not there yet.")] = None,
+) -> None:
+    """Make images with a trained family: an ImageSet, and a picture of some of it.
+
+    Example: python -m pipeline sample conditional --label cyst --count 100 --seed 3
+    """
+    from pipeline.workflows import sample as workflow
+
+    order = workflow.Order(family, label, count, seed, fold, out)
+    print(workflow.run(config.load(ROOT / "params.yaml"), ROOT, order))
+
+
+@app.command()
 def sync() -> None:
     """Show in MLflow what DVC's files hold and MLflow lacks.
 

@@ -120,8 +120,8 @@ class Generator:
         """Make images 0 to `count` - 1 of a class; image i is the same whatever the count.
 
         Raises:
-            ParameterError: If there is no such class.
-            DataError: If the model, or what its images are made from, does not fit.
+            DataError: If there is no such class, or if the model, or what its images are made
+                from, does not fit.
         """
         return self.from_seeds(label, (image_seed(seed, label, index) for index in range(count)))
 
@@ -144,7 +144,7 @@ class Generator:
     def maker(self, label: str) -> Maker:
         """What makes a class."""
         if label not in self.classes:
-            raise ParameterError("label", choose_one_of(label, self.classes))
+            raise DataError("label", choose_one_of(label, self.classes))
         if label not in self._held:
             self._held = {label: self._load(label)}
         return self._held[label]
