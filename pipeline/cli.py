@@ -166,6 +166,25 @@ def sample(
 
 
 @app.command()
+def package(
+    family: Annotated[str, typer.Argument(help="A trained family.")],
+    fold: Annotated[str, typer.Option(help="Whose model: fold and GAN seed.")] = "r0f0g0",
+    out: Annotated[Path | None, typer.Option(help="A directory that is not there yet.")] = None,
+    data_license: Annotated[
+        Path | None, typer.Option(help="A text about the training images, to go with the weights.")
+    ] = None,
+) -> None:
+    """Write a trained family as a MONAI Bundle, which runs without this project.
+
+    Example: python -m pipeline package conditional --out packages/lesions
+    """
+    from pipeline.workflows import package as workflow
+
+    params = config.load(ROOT / "params.yaml")
+    print(workflow.run(params, ROOT, family, fold, out, data_license))
+
+
+@app.command()
 def sync() -> None:
     """Show in MLflow what DVC's files hold and MLflow lacks.
 

@@ -1,0 +1,1 @@
+"""The generator as a package: a MONAI Bundle that runs without this project."""
