@@ -185,6 +185,22 @@ def package(
 
 
 @app.command()
+def register(
+    family: Annotated[str, typer.Argument(help="A trained family.")],
+    fold: Annotated[str, typer.Option(help="Whose model: fold and GAN seed.")] = "r0f0g0",
+    alias: Annotated[str, typer.Option(help="By which the version is found.")] = "current",
+) -> None:
+    """Register a trained family as a model in MLflow, which runs without this project.
+
+    The same model twice makes one version. Example: python -m pipeline register conditional
+    """
+    from pipeline.workflows import register as workflow
+
+    done = workflow.run(config.load(ROOT / "params.yaml"), ROOT, family, fold, alias)
+    print(f"{done.uri}: version {done.version}{'' if done.created else ', which was there'}")
+
+
+@app.command()
 def sync() -> None:
     """Show in MLflow what DVC's files hold and MLflow lacks.
 

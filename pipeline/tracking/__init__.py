@@ -9,12 +9,15 @@ by which `python -m pipeline sync` finds what is missing. To log something new: 
 from pipeline.tracking.comparison import classifiers, show_comparison
 from pipeline.tracking.mlflow_run import MlflowRun
 from pipeline.tracking.mlflow_store import Store, chosen, describe, open_store, store_uri
+from pipeline.tracking.registering import GeneratorModel, Registered, register_generator
 from pipeline.tracking.run import NullRun, Run
 from pipeline.tracking.stage_run import circumstances, running
 
 __all__ = [
+    "GeneratorModel",
     "MlflowRun",
     "NullRun",
+    "Registered",
     "Run",
     "Store",
     "chosen",
@@ -22,6 +25,7 @@ __all__ = [
     "classifiers",
     "describe",
     "open_store",
+    "register_generator",
     "running",
     "show_comparison",
     "store_uri",

@@ -29,6 +29,7 @@ class Store:
     """
 
     def __init__(self, uri: str, root: Path, experiment: str) -> None:
+        self.uri = uri
         _hush()
         from filelock import FileLock
         from mlflow import MlflowClient

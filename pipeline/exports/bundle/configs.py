@@ -99,7 +99,6 @@ def metadata(
         "pytorch_version": _version("torch"),
         "numpy_version": _version("numpy"),
         "required_packages_version": versions(program.required - _BASE),
-        "optional_packages_version": versions(program.optional - _BASE),
         "task": "Make synthetic, labelled images for training a classifier",
         "description": summary(family),
         "authors": "whoever trained it; see docs/README.md",

@@ -28,13 +28,12 @@ class Program:
 
     Args:
         modules: Dotted names, sorted.
-        required: Foreign packages that are imported with a module, by import name.
-        optional: Foreign packages that only some function imports.
+        required: Foreign packages that are imported with a module, by import name; those that
+            only some function imports are not among them.
     """
 
     modules: tuple[str, ...]
     required: frozenset[str]
-    optional: frozenset[str]
 
     @property
     def digest(self) -> str:
@@ -66,7 +65,6 @@ def program_of(roots: Sequence[str]) -> Program:
     """
     found: set[str] = set()
     required: set[str] = set()
-    optional: set[str] = set()
     waiting = list(roots)
     while waiting:
         name = waiting.pop()
@@ -78,9 +76,9 @@ def program_of(roots: Sequence[str]) -> Program:
             top = each.module.partition(".")[0]
             if top == _NAME:
                 waiting.append(each.module)
-            elif top not in sys.stdlib_module_names:
-                (optional if each.late else required).add(top)
-    return Program(tuple(sorted(found)), frozenset(required), frozenset(optional - required))
+            elif not each.late and top not in sys.stdlib_module_names:
+                required.add(top)
+    return Program(tuple(sorted(found)), frozenset(required))
 
 
 def copy_program(program: Program, directory: Path, name: str) -> None:

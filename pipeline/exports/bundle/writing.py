@@ -45,6 +45,7 @@ class Bundle:
         content: A hash of program, settings and weights: equal for bundles that make the same
             images with the same program.
         dvc_md5: DVC's hash of the family's models, or nothing.
+        needs: What images are made from, or nothing.
         generator: That it was packed from.
     """
 
@@ -53,6 +54,7 @@ class Bundle:
     requirements: tuple[str, ...]
     content: str
     dvc_md5: str
+    needs: str
     generator: Generator
 
 
@@ -107,7 +109,7 @@ def write_bundle(
         path = directory / place
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    return Bundle(directory, name, requirements, _content(directory, name), md5, generator)
+    return Bundle(directory, name, requirements, _content(directory, name), md5, needs, generator)
 
 
 def models_md5(root: Path, family: str) -> str:

@@ -1,0 +1,183 @@
+"""Register a packed generator as a pyfunc model: versions, an alias, and what it was made from.
+
+The model is a script (`pyfunc_model`) and the bundle as its artifact, so that loading it unpickles
+nothing and needs no project.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.errors import DataError
+from pipeline.tracking.mlflow_store import Store
+
+if TYPE_CHECKING:
+    from mlflow.models import ModelSignature
+
+SCRIPT = Path(__file__).with_name("pyfunc_model.py")
+_CONTENT = "content_sha256"
+
+
+@dataclass(frozen=True)
+class GeneratorModel:
+    """What is registered.
+
+    Args:
+        name: Of the registered model.
+        bundle: The directory of its MONAI Bundle.
+        content: A hash that equal models share.
+        classes: What can be asked for.
+        shape: (C, *spatial) of an image.
+        dtype: Of an image's pixels.
+        masks: Whether images come with masks.
+        needs: What images are made from, or nothing.
+        requirements: `name==version` of what the bundle imports.
+        tags: More to tell about the version.
+    """
+
+    name: str
+    bundle: Path
+    content: str
+    classes: tuple[str, ...]
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    masks: bool
+    needs: str
+    requirements: tuple[str, ...]
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A version of a registered model.
+
+    Args:
+        uri: To load it by.
+        version: Its number.
+        created: Whether it was not there before.
+    """
+
+    uri: str
+    version: int
+    created: bool
+
+
+def register_generator(store: Store, model: GeneratorModel, alias: str) -> Registered:
+    """Register a generator, unless the same one is registered, and point an alias at it.
+
+    Raises:
+        DataError: If the alias is none that MLflow takes.
+    """
+    from mlflow.exceptions import MlflowException
+
+    if alias.lower() == "latest":
+        raise DataError(
+            "--alias",
+            f"MLflow keeps `latest` for itself (models:/{model.name}/latest is the newest "
+            "version); choose another, e.g. current",
+        )
+    version = _found(store, model)
+    created = version is None
+    number = _log(store, model) if version is None else version
+    try:
+        store.client.set_registered_model_alias(model.name, alias, str(number))
+    except MlflowException as error:
+        raise DataError("--alias", f"got {alias!r}: {error.message}") from error
+    return Registered(f"models:/{model.name}@{alias}", number, created)
+
+
+def signature(model: GeneratorModel) -> ModelSignature:
+    """Rows of label, count and seed -> named tensors."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
+
+    rows = (("string", "label"), ("long", "count"), ("long", "seed"))
+    made = [
+        TensorSpec(model.dtype, (-1, *model.shape), "images"),
+        TensorSpec(np.dtype("str"), (-1,), "labels"),
+    ]
+    if model.masks:
+        made.append(TensorSpec(np.dtype(np.uint8), (-1, 1, *model.shape[1:]), "masks"))
+    params = [ParamSpec("sources", "string", ""), ParamSpec("device", "string", "cpu")]
+    return ModelSignature(
+        Schema([ColSpec(kind, name) for kind, name in rows]), Schema(made), ParamSchema(params)
+    )
+
+
+def _found(store: Store, model: GeneratorModel) -> int | None:
+    """The newest version with the same content."""
+    versions = store.client.search_model_versions(f"name = '{model.name}'")
+    same = [int(each.version) for each in versions if each.tags.get(_CONTENT) == model.content]
+    return max(same, default=None)
+
+
+def _log(store: Store, model: GeneratorModel) -> int:
+    import mlflow
+
+    tags = {**model.tags, _CONTENT: model.content}
+    with _quietly(), _fluent(store):
+        with mlflow.start_run(
+            experiment_id=store.experiment,
+            run_name=f"register {model.name}",
+            tags={**tags, "stage": "register"},
+        ):
+            logged = mlflow.pyfunc.log_model(
+                name=model.name,
+                python_model=str(SCRIPT),
+                artifacts={"bundle": str(model.bundle)},
+                signature=signature(model),
+                input_example=None if model.needs else _example(model),
+                pip_requirements=[*model.requirements, f"mlflow=={mlflow.__version__}"],
+                registered_model_name=model.name,
+                await_registration_for=0,
+            )
+        version = int(logged.registered_model_version)
+    for name, value in tags.items():
+        store.client.set_model_version_tag(model.name, str(version), name, value)
+    return version
+
+
+def _example(model: GeneratorModel) -> Any:
+    import pandas as pd
+
+    classes = list(model.classes)
+    return pd.DataFrame({"label": classes, "count": [1] * len(classes), "seed": [0] * len(classes)})
+
+
+@contextmanager
+def _fluent(store: Store) -> Iterator[None]:
+    """Point MLflow's own functions at a store for the length of a block."""
+    import mlflow
+
+    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    mlflow.set_tracking_uri(store.uri)
+    mlflow.set_registry_uri(store.uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(before[0])
+        mlflow.set_registry_uri(before[1])
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """MLflow's advice about type hints and versions is for those who write models by hand."""
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    logger = logging.getLogger("mlflow")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            logger.setLevel(before)

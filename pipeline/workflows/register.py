@@ -1,0 +1,60 @@
+"""The command register: a trained family as a model in MLflow's registry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pipeline import tracking
+from pipeline.config import Params
+from pipeline.errors import DataError, ParameterError, PipelineError
+from pipeline.tracking import GeneratorModel, Registered
+
+
+def run(
+    params: Params, root: Path, family: str, model: str = "r0f0g0", alias: str = "current"
+) -> Registered:
+    """Pack a trained family and register it as `<family>-<model>`.
+
+    Args:
+        params: See `write_bundle`.
+        root: The project's root.
+        family: A trained family.
+        model: Whose: the fold and GAN seed.
+        alias: By which the version is found.
+
+    Raises:
+        ParameterError: If tracking is off.
+        DataError: If the family is not trained, or MLflow's store cannot be used.
+    """
+    from pipeline.exports.bundle.writing import write_bundle
+
+    if not params.tracking.enabled:
+        raise ParameterError(
+            "tracking.enabled",
+            "is false, so there is no registry; set it to true, or write the model to a "
+            f"directory with: python -m pipeline package {family}",
+        )
+    with TemporaryDirectory() as directory:
+        bundle = write_bundle(params, root, family, model, Path(directory) / "bundle")
+        generator = bundle.generator
+        tags = {"family": family, "fold": model, "dvc_md5": bundle.dvc_md5}
+        packed = GeneratorModel(
+            name=f"{family}-{model}",
+            bundle=bundle.directory,
+            content=bundle.content,
+            classes=generator.classes,
+            shape=generator.format.shape,
+            dtype=generator.format.dtype,
+            masks=generator.makes_masks,
+            needs=bundle.needs,
+            requirements=bundle.requirements,
+            tags={**{name: tag for name, tag in tags.items() if tag}, **tracking.circumstances()},
+        )
+        try:
+            return tracking.register_generator(tracking.open_store(params), packed, alias)
+        except PipelineError:
+            raise
+        except Exception as error:
+            reason = " ".join(str(error).split())[:300]
+            raise DataError("MLflow", f"its store cannot be used ({reason})") from error
