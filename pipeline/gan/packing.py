@@ -65,7 +65,7 @@ def save_package(
     """
     kind: type[Family] = FAMILIES.load(family)
     offers = packed_offers(template, machine)
-    files = {}
+    files: dict[str, str] = {}
     for own in [None] if kind.conditional else template.meta.classes:
         name = f"{file_name(own)}.safetensors"
         model, facts = load_model(models / name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -81,11 +82,11 @@ def offers_from(
     The arguments and errors are those of `Rows.of`; of the training rows themselves the offers
     are those of their diet.
     """
-    kind: type[Diet] = DIETS.load(family.batches)
+    kind: Any = DIETS.load(family.batches)
     images, labels = _seen(sources, kind, options, label)
-    if isinstance(kind, OffersOthers):
-        return kind.others(images, labels, options, device)
-    return kind(images, labels, options, device)
+    make = kind.others if isinstance(kind, OffersOthers) else kind
+    offers: Offers = make(images, labels, options, device)
+    return offers
 
 
 def _seen(

@@ -16,10 +16,10 @@ from typing import Any
 import mlflow
 import numpy as np
 import pandas as pd
-from mlflow.pyfunc import PythonModel
+from mlflow.pyfunc.model import PythonModel
 
 
-class SyntheticImages(PythonModel):  # type: ignore[misc]
+class SyntheticImages(PythonModel):
     """Rows of label, count and seed -> `images`, their `labels`, and `masks` where there are any.
 
     The images of a row follow those of the row before; images are in the stored unit.
@@ -35,7 +35,8 @@ class SyntheticImages(PythonModel):  # type: ignore[misc]
             program = importlib.import_module(module)
         finally:
             sys.path.remove(str(root))
-        self._open = lambda sources, device: program.open_bundle(sources, device, root)
+        self._program: Any = program
+        self._root = root
 
     def predict(
         self,
@@ -45,7 +46,9 @@ class SyntheticImages(PythonModel):  # type: ignore[misc]
     ) -> dict[str, np.ndarray]:
         """Make the images of each row."""
         given = dict(params or {})
-        generator = self._open(given.get("sources") or None, given.get("device") or "cpu")
+        generator = self._program.open_bundle(
+            given.get("sources") or None, given.get("device") or "cpu", self._root
+        )
         rows = zip(model_input["label"], model_input["count"], model_input["seed"], strict=True)
         made = [
             each

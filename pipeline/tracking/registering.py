@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SCRIPT = Path(__file__).with_name("pyfunc_model.py")
 _CONTENT = "content_sha256"
+_URI = "MLFLOW_TRACKING_URI"
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def signature(model: GeneratorModel) -> ModelSignature:
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
 
     rows = (("string", "label"), ("long", "count"), ("long", "seed"))
-    made = [
+    made: list[ColSpec | TensorSpec] = [
         TensorSpec(model.dtype, (-1, *model.shape), "images"),
         TensorSpec(np.dtype("str"), (-1,), "labels"),
     ]
@@ -158,14 +159,15 @@ def _fluent(store: Store) -> Iterator[None]:
     """Point MLflow's own functions at a store for the length of a block."""
     import mlflow
 
-    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    before = os.environ.get(_URI)
     mlflow.set_tracking_uri(store.uri)
-    mlflow.set_registry_uri(store.uri)
     try:
         yield
     finally:
-        mlflow.set_tracking_uri(before[0])
-        mlflow.set_registry_uri(before[1])
+        # What is set here goes into the environment as well, and wins over it from then on.
+        mlflow.set_tracking_uri(None)  # type: ignore[arg-type]  # as MLflow does itself
+        if before is not None:
+            os.environ[_URI] = before
 
 
 @contextmanager

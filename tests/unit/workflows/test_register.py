@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -48,13 +50,18 @@ def client(project):
     return Store(f"sqlite:///{project / 'mlflow.db'}", project, "augmentation").client
 
 
-def test_what_is_loaded_makes_the_images_of_sample(project, registered, client, monkeypatch):
-    """A table of labels, counts and seeds in; the very pixels out, row after row."""
+@pytest.fixture
+def mlflow(project):
+    """MLflow's own functions, pointed at the store."""
     import mlflow
 
-    uri = f"sqlite:///{project / 'mlflow.db'}"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    monkeypatch.setenv("MLFLOW_REGISTRY_URI", uri)
+    mlflow.set_tracking_uri(f"sqlite:///{project / 'mlflow.db'}")
+    yield mlflow
+    mlflow.set_tracking_uri(None)
+
+
+def test_what_is_loaded_makes_the_images_of_sample(project, registered, mlflow):
+    """A table of labels, counts and seeds in; the very pixels out, row after row."""
     model = mlflow.pyfunc.load_model(registered.uri)
     table = pd.DataFrame(
         {"label": [LABEL, tiny_project.CLASSES[0]], "count": [3, 2], "seed": [5, 6]}
@@ -87,16 +94,10 @@ def test_the_same_model_twice_is_one_version(project, registered, client):
     assert {"git_revision", "content_sha256"} <= set(version.tags)
 
 
-def test_requirements_are_pinned(project, registered, client):
+def test_requirements_are_pinned(registered, mlflow):
     """What the bundle imports, each at the version that it was packed with."""
-    import mlflow
-
-    version = client.get_model_version_by_alias(NAME, "current")
-    uri = f"sqlite:///{project / 'mlflow.db'}"
-    mlflow.set_tracking_uri(uri)
-    path = mlflow.artifacts.download_artifacts(f"{version.source}/requirements.txt")
-    with open(path, encoding="utf-8") as file:  # noqa: PTH123
-        lines = file.read().split()
+    path = mlflow.artifacts.download_artifacts(f"{registered.uri}/requirements.txt")
+    lines = Path(path).read_text(encoding="utf-8").split()
     assert {line.partition("==")[0] for line in lines} >= {"monai", "torch", "safetensors"}
     assert all("==" in line for line in lines)
 

@@ -38,7 +38,7 @@ def test_refuses_what_binds_the_old_name():
 
 
 def test_follows_imports_to_their_end():
-    """What a module imports is in, its packages too, and what only the type checker reads is not."""
+    """What a module imports is in, with its packages; what only the type checker reads is not."""
     program = program_of(["pipeline.gan.naming", "pipeline.tensorfile"])
     assert program.modules == (
         "pipeline",
