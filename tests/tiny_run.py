@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -25,6 +26,7 @@ def make(root: Path, **sections) -> config.Params:
     for changes in (TINY, {"compute": {"device": "cpu", "workers": 1}}, sections):
         edits.merge(values, copy.deepcopy(changes))
     yaml.dump(values, root / "params.yaml")
+    shutil.copytree(ROOT / "presets", root / "presets")
     params = config.load(root / "params.yaml")
     (root / params.ingest.path).mkdir(parents=True)
     for stage in (ingest, split, augment):

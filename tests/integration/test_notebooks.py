@@ -89,6 +89,7 @@ def small_run(tmp_path_factory):
     ("name", "said"),
     [
         ("02-plug-into-a-classifier", ["DenseNet: ", "r0f1  classical+synthetic: ", "verdict: "]),
+        ("03-bring-your-own-dicom", ["unreadable", "0 patients on two sides"]),
         ("04-judge-another-generator", ["theirs: ", "conditional: ", "real, training"]),
     ],
 )
