@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from pipeline.imageset import ImageSet
 COLUMNS = ("image_id", "group_id", "repeat", "fold", "part", "train_patients")
 PARTS = ("train", "val", "test", "excluded")
 ALL = "all"
+_FOLD = re.compile(r"r(\d+)f(\d+)(?:g(\d+))?")
 _TEXT = {"image_id": str, "group_id": str, "part": str, "train_patients": str}
 
 
@@ -113,6 +115,15 @@ def size_name(size: float | None) -> str:
     if size is None or (isinstance(size, float) and size == 1):
         return ALL
     return str(size) if isinstance(size, int) else f"{size:g}"
+
+
+def parse_fold(name: str) -> tuple[int, int, int | None] | None:
+    """Repeat, fold and GAN seed (None without one) out of what `fold_name` gives, else None."""
+    match = _FOLD.fullmatch(name)
+    if match is None:
+        return None
+    repeat, fold, gan_seed = match.groups()
+    return int(repeat), int(fold), None if gan_seed is None else int(gan_seed)
 
 
 def fold_name(repeat: int, fold: int, gan_seed: int | None = None) -> str:

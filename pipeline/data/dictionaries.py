@@ -13,15 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.imageset import ImageSet, parsed_spacing
+from pipeline.imageset.orientation import axes_of
 
 if TYPE_CHECKING:
     from monai.data.meta_tensor import MetaTensor
-
-# The direction of an axis code in RAS coordinates.
-_RAS = {
-    "R": (1, 0, 0), "L": (-1, 0, 0), "A": (0, 1, 0),
-    "P": (0, -1, 0), "S": (0, 0, 1), "I": (0, 0, -1),
-}  # fmt: skip
 
 
 class MonaiItems(Sequence[dict[str, Any]]):
@@ -74,7 +69,8 @@ class MonaiItems(Sequence[dict[str, Any]]):
             "window": list(meta.window),
             "orientation": meta.orientation,
         }
-        placed = affine(spacing, meta.orientation, self._images.spatial_dims)
+        axes = axes_of(meta.orientation, self._images.spatial_dims, place=self._images.root)
+        placed = axes.affine(spacing)
         return MetaTensor(
             torch.from_numpy(np.ascontiguousarray(pixels)), torch.from_numpy(placed), about
         )
@@ -93,20 +89,3 @@ def monai_items(images: ImageSet, *, scaled: bool = False) -> MonaiItems:
         the affine in millimetres), `label` (class index), `class`, `image_id` and `synthetic`.
     """
     return MonaiItems(images, scaled=scaled)
-
-
-def affine(
-    spacing_mm: tuple[float, ...], orientation: str, spatial_dims: int
-) -> NDArray[np.float64]:
-    """The affine, (4, 4), from voxels to millimetres in RAS, with its origin at zero.
-
-    Axes without a code, as those of a photograph, run along x, y and z.
-    """
-    spacing = (*spacing_mm, *[1.0] * 3)[:spatial_dims] + (1.0,) * (3 - spatial_dims)
-    coded = len(orientation) == spatial_dims and set(orientation) <= set(_RAS)
-    axes = [_RAS[code] for code in orientation] if coded else np.eye(3)[:spatial_dims].tolist()
-    while len(axes) < 3:
-        axes.append(next(unit for unit in np.eye(3).tolist() if not (np.array(axes) @ unit).any()))
-    placed = np.eye(4)
-    placed[:3, :3] = np.array(axes, float).T * np.array(spacing)
-    return placed

@@ -202,3 +202,9 @@ def _check_alike(one: ImageSet, other: ImageSet) -> None:
             f"has images of shape {other.shape}, but {one.root} of {one.shape}; "
             "sets that are mixed need one shape",
         )
+    if (one.meta.unit, one.meta.window) != (other.meta.unit, other.meta.window):
+        raise DataError(
+            other.root,
+            f"has {other.meta.unit} with the window {list(other.meta.window)}, but {one.root} "
+            f"{one.meta.unit} with {list(one.meta.window)}; open it with `like=` the other",
+        )

@@ -5,7 +5,7 @@ A directory with `images.npy` (N, C, *spatial), optionally `masks.npy` (N, 1, *s
 safe dtype; `Meta.window` is the one reversible scaling to model input in [-1, 1].
 """
 
-from pipeline.imageset.layout import COLUMNS, Meta, narrowest_dtype, parsed_spacing
+from pipeline.imageset.layout import COLUMNS, Meta, narrowest_dtype, parsed_spacing, spacing_text
 from pipeline.imageset.reading import ImageSet
 from pipeline.imageset.writing import ImageSetWriter, write_selection
 
@@ -16,5 +16,6 @@ __all__ = [
     "Meta",
     "narrowest_dtype",
     "parsed_spacing",
+    "spacing_text",
     "write_selection",
 ]

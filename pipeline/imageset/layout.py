@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,6 +70,11 @@ def narrowest_dtype(low: float, high: float) -> np.dtype[Any]:
         if bounds.min <= low and high <= bounds.max:
             return np.dtype(dtype)
     return np.dtype(np.float32)
+
+
+def spacing_text(spacing_mm: Sequence[float]) -> str:
+    """Write a cell of the column `spacing_mm`: as many digits as 32 bits hold, and no more."""
+    return "x".join(np.format_float_positional(np.float32(mm), trim="-") for mm in spacing_mm)
 
 
 def parsed_spacing(text: str) -> tuple[float, ...]:

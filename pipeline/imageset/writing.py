@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.errors import DataError
-from pipeline.imageset.layout import COLUMNS, Meta
+from pipeline.imageset.layout import COLUMNS, Meta, spacing_text
 
 
 class ImageSetWriter:
@@ -108,7 +108,7 @@ class ImageSetWriter:
                 "seed": "" if seed is None else seed,
                 "selected": int(selected),
                 "selection_score": "" if selection_score is None else selection_score,
-                "spacing_mm": "x".join(f"{mm:g}" for mm in spacing_mm or ()),
+                "spacing_mm": spacing_text(spacing_mm or ()),
                 "sha256": hashlib.sha256(stored.tobytes()).hexdigest(),
                 **(attributes or {}),
             }

@@ -9,7 +9,15 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import DataError
-from pipeline.imageset import ImageSet, ImageSetWriter, Meta, narrowest_dtype, write_selection
+from pipeline.imageset import (
+    ImageSet,
+    ImageSetWriter,
+    Meta,
+    narrowest_dtype,
+    parsed_spacing,
+    spacing_text,
+    write_selection,
+)
 
 META = Meta(("cyst", "metastasis"), ("CT",), "HU", (-100.0, 200.0))
 PIXELS = np.arange(3 * 16, dtype=np.int16).reshape(3, 1, 4, 4) * 5 - 100
@@ -205,3 +213,13 @@ def test_pickled_arrays_are_refused(tmp_path):
     np.save(tmp_path / "images.npy", np.array([object()] * 3), allow_pickle=True)
     with pytest.raises(DataError, match=r"images\.npy"):
         ImageSet.open(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("spacing", "text"),
+    [((0.48828125, 2.5), "0.48828125x2.5"), ((float(np.float32(0.1)), 1), "0.1x1"), ((), "")],
+)
+def test_spacing_keeps_every_digit_that_scanners_write(spacing, text):
+    """250 mm over 512 pixels has eight; what came from 32 bits is not written with 64."""
+    assert spacing_text(spacing) == text
+    assert np.float32(parsed_spacing(text)).tolist() == np.float32(spacing).tolist()

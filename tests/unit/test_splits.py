@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.errors import DataError, LeakError
 from pipeline.imageset import ImageSet, ImageSetWriter, Meta
-from pipeline.splits import COLUMNS, Splits, fold_name, size_name
+from pipeline.splits import COLUMNS, Splits, fold_name, parse_fold, size_name
 
 ROWS = [
     ("a", "g1", 0, 0, "train", "all"),
@@ -131,3 +131,20 @@ def test_fold_names():
     """A fold's directory is named by its numbers."""
     assert fold_name(0, 1) == "r0f1"
     assert fold_name(2, 1, 3) == "r2f1g3"
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("r0f1", (0, 1, None)),
+        ("r12f3g4", (12, 3, 4)),
+        ("r0", None),
+        ("r0f1g", None),
+        ("xr0f1", None),
+    ],
+)
+def test_a_folds_name_is_read_as_it_is_written(name, parts):
+    """Back and forth, and nothing else passes for one."""
+    assert parse_fold(name) == parts
+    if parts is not None:
+        assert fold_name(*parts) == name

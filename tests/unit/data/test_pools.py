@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from pipeline.data import BatchSampler, Dataset, Pool, batch_counts, class_frequencies, mix
 from pipeline.errors import DataError
+from pipeline.imageset import ImageSet
 from tests.labelled_noise import labelled_noise
 
 
@@ -46,6 +48,16 @@ def test_sets_that_disagree_are_refused(real, tmp_path):
     larger = labelled_noise(tmp_path / "larger", [0, 1], size=(9, 9))
     with pytest.raises(DataError, match="larger: has images of shape"):
         Dataset(real, larger)
+    hotter = ImageSet(
+        tmp_path / "hotter",
+        replace(real.meta, window=(-200.0, 200.0)),
+        real.manifest,
+        real.stored(),
+        None,
+        np.arange(len(real)),
+    )
+    with pytest.raises(DataError, match=r"hotter: has HU with the window \[-200.*like="):
+        Dataset(real, hotter)
 
 
 @pytest.mark.parametrize(
