@@ -15,8 +15,8 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing.context import SpawnContext
 from pathlib import Path
-from queue import SimpleQueue
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 Figures: TypeAlias = Mapping[str, float]
 Job = TypeVar("Job")
 Result = TypeVar("Result")
+_PATIENCE = 30.0  # seconds that reports are waited for after a failure
 
 
 class Report(Protocol):
@@ -198,6 +199,45 @@ class _Hearing:
         self._bar.update(steps)
 
 
+class _Hotline:
+    """A queue that workers report through, and the thread that hears it in this process.
+
+    Args:
+        context: How workers are started.
+        hear: Takes each message.
+    """
+
+    def __init__(self, context: SpawnContext, hear: _Hearing) -> None:
+        self.queue: Any = context.Queue()
+        self._hear = hear
+        self._failed: list[BaseException] = []
+        self._thread = threading.Thread(target=self._drain, daemon=True)
+
+    def __enter__(self) -> _Hotline:
+        """Begin to listen."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Hear what is left, however long that takes; after a failure no longer than patience."""
+        # Behind every worker's last message: a worker ends only when it has handed over its own.
+        self.queue.put(None)
+        self._thread.join(None if kind is None else _PATIENCE)
+        if self._thread.is_alive():  # a worker may have died with the queue in its hands
+            self.queue.cancel_join_thread()
+            return
+        self.queue.close()
+        if kind is None and self._failed:
+            raise self._failed[0]
+
+    def _drain(self) -> None:
+        while (message := self.queue.get()) is not None:
+            try:
+                self._hear.hear(message)
+            except Exception as error:  # a failing listener must not hang the pool
+                self._failed.append(error)
+
+
 def _spawned(
     task: Callable[[Job, Machine, Report], Result],
     jobs: Sequence[Job],
@@ -206,47 +246,41 @@ def _spawned(
     hear: _Hearing,
 ) -> list[Result]:
     context = multiprocessing.get_context("spawn")
-    queue: Any = context.Queue()
-    failed: SimpleQueue[BaseException] = SimpleQueue()
-
-    def drain() -> None:
-        while (message := queue.get()) is not None:
-            try:
-                hear.hear(message)
-            except Exception as error:  # a failing listener must not hang the pool
-                failed.put(error)
-
-    thread = threading.Thread(target=drain, daemon=True)
-    thread.start()
-    try:
-        with ProcessPoolExecutor(
-            machine.workers, mp_context=context, initializer=_report_to, initargs=(queue,)
-        ) as pool:
-            futures = [
-                pool.submit(_run_job, task, job, machine, name)
-                for job, name in zip(jobs, names, strict=True)
-            ]
-            try:
-                results = [future.result() for future in futures]
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-    finally:
-        # Behind every worker's last message: a worker ends only when it has handed over its own.
-        queue.put(None)
-        thread.join(timeout=30)
-        queue.close()
-    if not failed.empty():
-        raise failed.get()
-    return results
+    with (
+        _Hotline(context, hear) as hotline,
+        ProcessPoolExecutor(
+            machine.workers, mp_context=context, initializer=_begin, initargs=(hotline.queue,)
+        ) as pool,
+    ):
+        futures = [
+            pool.submit(_run_job, task, job, machine, name)
+            for job, name in zip(jobs, names, strict=True)
+        ]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 _reports: Any = None  # in a worker, the queue to the parent; a spawned process has its own
 
 
-def _report_to(queue: Any) -> None:
+def _begin(queue: Any) -> None:
+    """Prepare a worker: where it reports to, and that it ends with its parent.
+
+    A worker that outlived a killed stage would hold the locks that its successor waits for.
+    """
     global _reports
     _reports = queue
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "only workers watch"
+    parent.join()
+    os._exit(1)
 
 
 def _run_job(

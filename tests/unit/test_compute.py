@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import time
+from pathlib import Path
+
 import pytest
 import torch
 from filelock import FileLock, Timeout
@@ -56,6 +61,18 @@ class TestParallelMap:
         with pytest.raises(DataError, match="file: job 0 is broken"):
             run(refuse, workers)
 
+    def test_a_slow_listener_hears_everything(self, monkeypatch):
+        """However long it takes: figures that nobody hears are curves with gaps."""
+        monkeypatch.setattr(compute, "_PATIENCE", 0.1)
+        heard = []
+
+        def listen(job, figures, at):
+            time.sleep(0.5)
+            heard.append(job)
+
+        run(draw, 2, listen)
+        assert sorted(heard) == ["j0", "j1", "j2"]
+
     def test_a_failing_listener_is_told_and_hangs_nothing(self):
         """The pool ends, and the error is not lost."""
 
@@ -101,3 +118,43 @@ def test_half_done_work_lies_in_the_real_repository(tmp_path, monkeypatch):
     monkeypatch.delenv("DVC_ROOT")
     monkeypatch.chdir(tmp_path)
     assert compute.project_root() == tmp_path.resolve()
+
+
+def linger(job, machine, report):
+    """A job that tells its process and goes on for a minute."""
+    Path(job).write_text(str(os.getpid()))
+    time.sleep(60)
+
+
+def linger_side_by_side(paths):
+    """Two jobs in workers, as a stage has them."""
+    compute.parallel_map(
+        linger, paths, Machine(workers=2), names=["a", "b"], total=2, description="test"
+    )
+
+
+def alive(process: int) -> bool:
+    """Whether a process runs; one that nobody has collected yet does not."""
+    try:
+        return " Z " not in Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes in /proc")
+def test_workers_end_with_a_killed_parent(tmp_path):
+    """They would hold the locks of half-done work that the next run waits for."""
+    told = [tmp_path / "a", tmp_path / "b"]
+    stage = multiprocessing.get_context("spawn").Process(target=linger_side_by_side, args=(told,))
+    stage.start()
+    for path in told:
+        while not (path.exists() and path.read_text()):
+            assert stage.is_alive()
+            time.sleep(0.05)
+    stage.kill()
+    stage.join()
+    workers = [int(path.read_text()) for path in told]
+    until = time.monotonic() + 20
+    while any(map(alive, workers)) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not any(map(alive, workers))
