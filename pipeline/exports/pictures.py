@@ -8,6 +8,7 @@ told apart.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -47,7 +48,7 @@ def write_pictures(
     Raises:
         DataError: If there are neither one nor three channels.
     """
-    count, meta = len(shipment.meta.channels), shipment.meta
+    count = len(shipment.meta.channels)
     if count not in (1, 3):
         raise DataError(
             shipment.sets[0].root,
@@ -56,16 +57,8 @@ def write_pictures(
         )
     with folder.table("labels.csv", ("file", "mask", *DESCRIBED)) as add:
         for sample in shipment.samples():
-            image, mask, stem = sample.image, sample.mask, place(sample)
-            for ending, index in _slices(sample, slices):
-                file, beside = f"images/{stem}{ending}.png", ""
-                with folder.file(file) as path:
-                    image_picture(image, meta, index, bits).save(path)
-                if mask is not None:
-                    beside = f"masks/{stem}{ending}.png"
-                    with folder.file(beside) as path:
-                        mask_picture(mask, index).save(path)
-                add((file, beside, *sample.described))
+            for row in _save_slices(sample, folder, place(sample), slices, bits):
+                add(row)
 
 
 def image_picture(image: NDArray[Any], meta: Meta, index: int | None, bits: int) -> Image.Image:
@@ -91,6 +84,24 @@ def grey_levels(image: NDArray[Any], meta: Meta, bits: int) -> NDArray[Any]:
     levels = np.rint((meta.scale(image).astype(np.float64) + 1.0) * (greatest / 2))
     grey: NDArray[Any] = levels.astype(np.uint8 if bits == 8 else np.uint16)
     return grey
+
+
+def _save_slices(
+    sample: Sample, folder: Folder, stem: str, slices: Slices, bits: int
+) -> Iterator[tuple[object, ...]]:
+    """Write the pictures of one image, and yield a row of the table for each."""
+    image, mask, meta = sample.image, sample.mask, sample.images.meta
+    # A picture has rows and columns alone, whatever lies between the slices of its volume.
+    described = replace(sample, spacing_mm=sample.spacing_mm[:2]).described
+    for ending, index in _slices(sample, slices):
+        file, beside = f"images/{stem}{ending}.png", ""
+        with folder.file(file) as path:
+            image_picture(image, meta, index, bits).save(path)
+        if mask is not None:
+            beside = f"masks/{stem}{ending}.png"
+            with folder.file(beside) as path:
+                mask_picture(mask, index).save(path)
+        yield file, beside, *described
 
 
 def _slices(sample: Sample, which: Slices) -> Iterator[tuple[str, int | None]]:
