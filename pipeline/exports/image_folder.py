@@ -2,7 +2,8 @@
 
 `images/<fold>/<class>/<image_id>.png`, so that `images/r0f0g0` is a root of class folders with the
 images that suit one fold; `masks/` alike, and `labels.csv`. A loader that turns everything into
-8-bit colours, as torchvision's does, would clip 16-bit files, so there are none: see `png`.
+8-bit colours, as torchvision's does, would clip 16-bit files, so there are none: see `png`. Such
+loaders count the folders that they find, so that every fold must have images of every class.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from pipeline.config import Section
+from pipeline.errors import DataError
 from pipeline.exports.export import Sample, Shipment, class_folders, file_name
 from pipeline.exports.folder import Folder
 from pipeline.exports.pictures import Slices, write_pictures
@@ -41,8 +43,10 @@ image, label = dataset[0]  # labels count dataset.classes, which are in alphabet
         """Write the pictures and `labels.csv`.
 
         Raises:
-            DataError: If the images have neither one nor three channels.
+            DataError: If the images have neither one nor three channels, or a fold has no image
+                of a class.
         """
+        _check_every_class(shipment)
         folders = class_folders(shipment.meta.classes)
         write_pictures(
             shipment,
@@ -51,6 +55,21 @@ image, label = dataset[0]  # labels count dataset.classes, which are in alphabet
             name="image_folder",
             slices=self._options.slices,
         )
+
+
+def _check_every_class(shipment: Shipment) -> None:
+    """Refuse a fold whose folders would be counted as other classes than the next fold's."""
+    found = {(sample.trained_on, sample.label) for sample in shipment.samples()}
+    chosen = "" if shipment.everything else "selected "
+    for images in shipment.sets:
+        for label in shipment.meta.classes:
+            if (images.root.name, label) not in found:
+                raise DataError(
+                    images.root,
+                    f"has no {chosen}image of the class {label!r}, and without its folder "
+                    "ImageFolder would count the classes after it as others; make or select some, "
+                    "or take `image_folder` out of export.formats",
+                )
 
 
 def _place(sample: Sample, folders: dict[str, str]) -> str:
