@@ -18,7 +18,10 @@ from numpy.typing import NDArray
 from pipeline.exports.orientation import Axes
 
 # What NIfTI, or most of its readers, cannot hold -> what holds the same values.
-_TYPES = {"b": np.uint8, "e": np.float32, "l": np.float64, "q": np.float64, "L": np.float64}
+_TYPES = {
+    "?": np.uint8, "b": np.int16, "e": np.float32,
+    "l": np.float64, "q": np.float64, "L": np.float64, "Q": np.float64,
+}  # fmt: skip
 
 
 def save_nifti(

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.errors import ParameterError
-from pipeline.exports.export import class_folders
-from tests.shipments import COLOURS, ship, synthetic_set
+from pipeline.errors import DataError, ParameterError
+from pipeline.exports.export import Shipment, class_folders
+from pipeline.exports.nifti_file import save_nifti
+from pipeline.exports.orientation import axes_of
+from tests.shipments import COLOURS, FACTS, ship, synthetic_set
 
 
 @pytest.mark.parametrize("bits", [8, 16])
@@ -53,6 +56,38 @@ def test_all_slices_or_the_middle_one(tmp_path: Path) -> None:
     with Image.open(middle / f"{stem}.png") as picture:
         assert np.abs(np.asarray(picture, float) - scaled[..., 2]).max() <= 1
     assert len(list((every / "masks").rglob("*.png"))) == 4 * 5
+
+
+@pytest.mark.parametrize("name", ["png", "image_folder"])
+def test_a_picture_of_a_volume_has_the_spacing_of_its_two_axes(name: str, tmp_path: Path) -> None:
+    """Three numbers for two axes would be no spacing at all."""
+    images = synthetic_set(tmp_path / "r0f0g0", (9, 7, 4))
+    lines = (ship(name, images, tmp_path / "out") / "labels.csv").read_text().splitlines()
+    assert [line.rsplit(",", 1)[1] for line in lines[1:]] == ["0.7x1.23047"] * 5
+
+
+def test_a_fold_without_a_class_has_no_class_folders(tmp_path: Path) -> None:
+    """ImageFolder would count its only folder as the first class; `--all` may have them all."""
+    images = synthetic_set(tmp_path / "r0f0g0", (9, 7))
+    few = synthetic_set(tmp_path / "r0f1g0", (9, 7), count=1)
+    words = "r0f1g0: has no selected image of the class 'a/b'"
+    with pytest.raises(DataError, match=words):
+        ship("image_folder", [images, few], tmp_path / "out")
+    with pytest.raises(DataError, match="r0f1g0: has no image of the class 'a/b'"):
+        ship("image_folder", [images, few], tmp_path / "every", everything=True)
+    assert not (tmp_path / "out/images").exists()
+
+
+@pytest.mark.parametrize("dtype", ["int8", "bool", "uint64"])
+def test_nifti_keeps_values_of_types_that_it_does_not_know(dtype: str, tmp_path: Path) -> None:
+    """Eight signed bits do not become 156 and 255."""
+    values = np.array([[-100, -1], [0, 1]]).astype(dtype)
+    path = tmp_path / "image.nii"
+    axes = axes_of(Shipment((synthetic_set(tmp_path / "r0f0g0", (9, 7)),), FACTS))
+    save_nifti(path, values[None], axes, (1.0, 1.0), "HU")
+    found = np.asarray(nib.load(path).dataobj)
+    assert np.array_equal(found, values.astype(found.dtype))
+    assert (found < 0).sum() == (values.astype(float) < 0).sum()
 
 
 def test_sixteen_bits_of_colour_are_refused(tmp_path: Path) -> None:
