@@ -29,9 +29,9 @@ from pipeline.exports.dicom_segmentation import segmentation
 from pipeline.exports.dicom_values import Stored, decimal, to_sixteen_bits
 from pipeline.exports.export import DESCRIBED, Sample, Shipment
 from pipeline.exports.folder import Folder
-from pipeline.exports.orientation import Axes, axes_of
 from pipeline.exports.pictures import grey_levels
 from pipeline.imageset import Meta
+from pipeline.imageset.orientation import Axes
 
 _COLUMNS = ("file", "mask", "PatientID", "SeriesInstanceUID", *DESCRIBED)
 
@@ -64,7 +64,7 @@ image = pydicom.pixels.apply_rescale((d := pydicom.dcmread(table.file[0])).pixel
         Raises:
             DataError: If an image holds no numbers.
         """
-        axes = axes_of(shipment)
+        axes = shipment.axes
         with folder.table("labels.csv", _COLUMNS) as add:
             for sample in shipment.samples():
                 add(self._write_one(sample, shipment, axes, folder))

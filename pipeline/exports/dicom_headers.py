@@ -22,7 +22,7 @@ from pydicom.uid import (
 
 from pipeline.exports.dicom_values import decimal, unique_identifier
 from pipeline.exports.export import Sample, Shipment, file_name
-from pipeline.exports.orientation import Axes
+from pipeline.imageset.orientation import Axes
 
 MAKER = "gan-augmentation"
 _LONG = 64

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from pipeline.config import Section
 from pipeline.errors import DataError
 from pipeline.exports.folder import Folder
-from pipeline.imageset import ImageSet, Meta, parsed_spacing
+from pipeline.imageset import ImageSet, Meta, parsed_spacing, spacing_text
+from pipeline.imageset.orientation import Axes, axes_of
 
 _READ = ("image_id", "label", "seed", "selected", "selection_score", "spacing_mm")
 
@@ -67,9 +68,8 @@ class Sample:
     @property
     def described(self) -> tuple[object, ...]:
         """What `DESCRIBED` names."""
-        spacing = "x".join(f"{mm:g}" for mm in self.spacing_mm)
         told = (self.label, self.trained_on, self.seed, int(self.selected), self.selection_score)
-        return (*told, spacing)
+        return (*told, spacing_text(self.spacing_mm))
 
 
 # The columns that every table of an export ends with.
@@ -138,6 +138,16 @@ class Shipment:
     def shape(self) -> tuple[int, ...]:
         """(C, *spatial) of one image."""
         return self.sets[0].shape
+
+    @property
+    def axes(self) -> Axes:
+        """Where the stored axes point.
+
+        Raises:
+            DataError: If `meta.orientation` is neither `image` nor a side for every axis.
+        """
+        place = self.sets[0].root / "meta.json"
+        return axes_of(self.meta.orientation, len(self.shape) - 1, place=place)
 
     @property
     def has_masks(self) -> bool:

@@ -24,7 +24,6 @@ from pipeline.exports.card import LEAKS, PURPOSE
 from pipeline.exports.export import Sample, Shipment, file_name
 from pipeline.exports.folder import Folder
 from pipeline.exports.nifti import nifti_ending, save_pair
-from pipeline.exports.orientation import axes_of
 
 _FOLD = re.compile(r"r(\d+)f(\d+)g(\d+)")
 
@@ -53,7 +52,7 @@ image, label = entries[0]["image"], entries[0]["class"]"""
 
     def write(self, shipment: Shipment, folder: Folder) -> None:
         """Write `images/`, `masks/` where there are masks, and `datalist.json`."""
-        axes, ending = axes_of(shipment), nifti_ending(self._options.compressed)
+        axes, ending = shipment.axes, nifti_ending(self._options.compressed)
         for sample in shipment.samples():
             save_pair(sample, folder, axes, ending)
         with folder.file("datalist.json") as path, path.open("w", encoding="utf-8") as file:

@@ -11,7 +11,7 @@ from pipeline.config import Section
 from pipeline.exports.export import DESCRIBED, Sample, Shipment
 from pipeline.exports.folder import Folder
 from pipeline.exports.nifti_file import save_nifti
-from pipeline.exports.orientation import Axes, axes_of
+from pipeline.imageset.orientation import Axes
 
 
 class NiftiOptions(Section):
@@ -38,7 +38,7 @@ image, label = nib.load(table.file[0]).get_fdata(), table.label[0]"""
 
     def write(self, shipment: Shipment, folder: Folder) -> None:
         """Write the volumes and `labels.csv`."""
-        axes = axes_of(shipment)
+        axes = shipment.axes
         with folder.table("labels.csv", ("file", "mask", *DESCRIBED)) as add:
             for sample in shipment.samples():
                 ending = nifti_ending(self._options.compressed)

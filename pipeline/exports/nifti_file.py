@@ -15,7 +15,7 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.exports.orientation import Axes
+from pipeline.imageset.orientation import Axes
 
 # What NIfTI, or most of its readers, cannot hold -> what holds the same values.
 _TYPES = {

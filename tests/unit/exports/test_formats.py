@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import DataError, ParameterError
-from pipeline.exports.export import Shipment, class_folders
+from pipeline.exports.export import class_folders
 from pipeline.exports.nifti_file import save_nifti
-from pipeline.exports.orientation import axes_of
-from tests.shipments import COLOURS, FACTS, ship, synthetic_set
+from pipeline.imageset.orientation import axes_of
+from tests.shipments import COLOURS, ship, synthetic_set
 
 
 @pytest.mark.parametrize("bits", [8, 16])
@@ -66,6 +66,14 @@ def test_a_picture_of_a_volume_has_the_spacing_of_its_two_axes(name: str, tmp_pa
     assert [line.rsplit(",", 1)[1] for line in lines[1:]] == ["0.7x1.23047"] * 5
 
 
+@pytest.mark.parametrize("name", ["png", "npz", "nifti", "dicom"])
+def test_a_table_keeps_every_digit_of_a_spacing(name: str, tmp_path: Path) -> None:
+    """A field of view of 250 mm in 512 pixels is 0.48828125, and no shorter number."""
+    images = synthetic_set(tmp_path / "r0f0g0", (9, 7), spacing_mm=(0.48828125, 1.0))
+    lines = (ship(name, images, tmp_path / "out") / "labels.csv").read_text().splitlines()
+    assert {line.rsplit(",", 1)[1] for line in lines[1:]} == {"0.48828125x1"}
+
+
 def test_a_fold_without_a_class_has_no_class_folders(tmp_path: Path) -> None:
     """ImageFolder would count its only folder as the first class; `--all` may have them all."""
     images = synthetic_set(tmp_path / "r0f0g0", (9, 7))
@@ -83,7 +91,7 @@ def test_nifti_keeps_values_of_types_that_it_does_not_know(dtype: str, tmp_path:
     """Eight signed bits do not become 156 and 255."""
     values = np.array([[-100, -1], [0, 1]]).astype(dtype)
     path = tmp_path / "image.nii"
-    axes = axes_of(Shipment((synthetic_set(tmp_path / "r0f0g0", (9, 7)),), FACTS))
+    axes = axes_of("PL", 2, place=path)
     save_nifti(path, values[None], axes, (1.0, 1.0), "HU")
     found = np.asarray(nib.load(path).dataobj)
     assert np.array_equal(found, values.astype(found.dtype))
