@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from pipeline import tracking
 from pipeline.config import Params, options_of
-from pipeline.errors import DataError
+from pipeline.errors import DataError, choose_one_of
 from pipeline.exports.card import write_card
 from pipeline.exports.export import Export, Facts, Shipment
 from pipeline.exports.folder import Folder
@@ -58,22 +58,32 @@ def by_hand(
         everything: Whether images that selection refused leave too.
 
     Returns:
-        The folders.
+        The folders: all of them, or with an error none.
 
     Raises:
-        ParameterError: If a format is unknown, or an option is wrong.
-        DataError: If there are no synthetic images, a format cannot hold them, or a folder is
-            there already.
+        ParameterError: If params.yaml names an unknown format, or an option is wrong.
+        DataError: If `formats` names an unknown one, there are no synthetic images, a format cannot
+            hold them, or a folder is there already.
     """
+    for each in formats:
+        if each not in EXPORTS:
+            raise DataError("--format", choose_one_of(each, EXPORTS))
     chosen = list(dict.fromkeys(formats or params.export.formats))
     for each in chosen:
-        EXPORTS.load(each, "export.formats")
         if (out / each).exists():
             raise DataError(out / each, "is there already; take it away, or name another folder")
     shipment = load(params, root, name, everything=everything)
-    for each in chosen:
-        ship(params, shipment, each, out / each)
-    return [out / each for each in chosen]
+    halves = {out / each: out / f".{each}.half" for each in chosen}
+    try:
+        for folder, half in halves.items():
+            shutil.rmtree(half, ignore_errors=True)
+            ship(params, shipment, folder.name, half)
+        for folder, half in halves.items():
+            half.rename(folder)
+    finally:
+        for half in halves.values():
+            shutil.rmtree(half, ignore_errors=True)
+    return list(halves)
 
 
 def load(params: Params, root: Path, name: str, *, everything: bool = False) -> Shipment:

@@ -183,3 +183,17 @@ def test_the_command_exports_without_dvc(root: Path, monkeypatch: pytest.MonkeyP
     assert not (root / "exports").exists()
     with pytest.raises(DataError, match="is there already; take it away"):
         CliRunner().invoke(cli.app, arguments, catch_exceptions=False)
+    arguments[3] = "nifti,tiff"
+    with pytest.raises(DataError, match=r"^--format: got 'tiff'; choose one of dicom"):
+        CliRunner().invoke(cli.app, arguments, catch_exceptions=False)
+
+
+def test_a_format_that_fails_leaves_nothing_in_the_way(root: Path) -> None:
+    """What one format had written before another failed would refuse the second try."""
+    synthetic_set(root / "data/synthetic/two/r0f0g0", (8, 6), channels=("T1", "T2"))
+    out = root / "out"
+    with pytest.raises(DataError, match="has 2 channels"):
+        export.by_hand(params(), root, "two", out, formats=["nifti", "png"])
+    assert list(out.iterdir()) == []
+    assert export.by_hand(params(), root, "two", out, formats=["nifti"]) == [out / "nifti"]
+    assert [path.name for path in out.iterdir()] == ["nifti"]
