@@ -10,7 +10,8 @@ import numpy as np
 
 from pipeline.config import options_of
 from pipeline.exports.card import write_card
-from pipeline.exports.export import Facts, Shipment
+from pipeline.exports.export import Shipment
+from pipeline.exports.facts import Facts
 from pipeline.exports.folder import Folder
 from pipeline.imageset import ImageSet, ImageSetWriter, Meta
 from pipeline.registry import EXPORTS

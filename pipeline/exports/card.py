@@ -11,17 +11,16 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from typing import Any
 
 import numpy as np
 
 from pipeline.exports.card_text import card_text
-from pipeline.exports.export import Facts, Shipment
+from pipeline.exports.export import Shipment
+from pipeline.exports.facts import PURPOSE, Facts, version
 from pipeline.exports.folder import Folder
 from pipeline.fidelity.figures import FIGURES
 
-PURPOSE = "Synthetic images for research and for training classifiers, not for diagnosis."
 LEAKS = (
     "An image was made by a generator that learnt from the training patients of the fold that "
     "`trained_on` names: r0f1g0 is repeat 0, fold 1, GAN seed 0. Whoever tests on patients of "
@@ -69,17 +68,10 @@ def data_card(shipment: Shipment, form: str, opening: str) -> dict[str, Any]:
         "images": len(shipment),
         "counts": _counts(shipment),
         "only_selected": not shipment.everything,
-        "pixels": {
-            "shape": list(shipment.shape),
-            "channels": list(meta.channels),
-            "unit": meta.unit,
-            "window": list(meta.window),
-            "orientation": meta.orientation,
-            "masks": shipment.has_masks,
-        },
+        "pixels": _pixels(shipment),
         "classes": list(meta.classes),
         "positive_class": meta.positive_class,
-        "origin": facts.source or "unknown",
+        "origin": facts.origin,
         "generator": {
             "name": facts.name,
             "trained_here": facts.options is not None,
@@ -89,12 +81,25 @@ def data_card(shipment: Shipment, form: str, opening: str) -> dict[str, Any]:
         "selection": _selection(facts),
         "fidelity": _fidelity(facts),
         "copies": _copies(facts),
-        "licence": facts.licence or "unknown",
+        "licence": facts.licence,
         "intended_use": PURPOSE,
         "limits": list(LIMITS),
         "without_leaking": LEAKS,
         "opening": filled,
         "software": _software(),
+    }
+
+
+def _pixels(shipment: Shipment) -> dict[str, Any]:
+    """What holds for every image."""
+    meta = shipment.meta
+    return {
+        "shape": list(shipment.shape),
+        "channels": list(meta.channels),
+        "unit": meta.unit,
+        "window": list(meta.window),
+        "orientation": meta.orientation,
+        "masks": shipment.has_masks,
     }
 
 
@@ -148,8 +153,7 @@ def _fidelity(facts: Facts) -> dict[str, Any] | None:
 
 def _copies(facts: Facts) -> dict[str, Any] | None:
     """What the search for copies found: its words by fold, and its figures, means over folds."""
-    folds = (facts.assessment or {}).get("folds", {})
-    checked = {fold: each["copies"] for fold, each in folds.items() if each.get("copies")}
+    checked = {fold: each["copies"] for fold, each in facts.folds.items() if each.get("copies")}
     if not checked:
         return None
     return {
@@ -205,10 +209,6 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 def _software() -> dict[str, str]:
     """Versions of what made the files; a library that is absent is left out."""
-    found = {"python": ".".join(map(str, sys.version_info[:3]))}
-    for name in _LIBRARIES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    found = {name: version(name) for name in _LIBRARIES}
+    python = ".".join(map(str, sys.version_info[:3]))
+    return {"python": python, **{name: each for name, each in found.items() if each is not None}}

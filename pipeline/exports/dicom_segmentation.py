@@ -80,7 +80,19 @@ def _series(
     header.SegmentSequence = Items(
         [_segment(number, value) for number, value in enumerate(values, 1)]
     )
-    organisation = subject.uid("dimensions")
+    _add_dimensions(header, subject.uid("dimensions"))
+    header.ReferencedSeriesSequence = Items(
+        [
+            _with(
+                SeriesInstanceUID=first.SeriesInstanceUID,
+                ReferencedInstanceSequence=Items([_reference(each) for each in images]),
+            )
+        ]
+    )
+
+
+def _add_dimensions(header: Dataset, organisation: str) -> None:
+    """Say that frames are ordered by segment and then by slice."""
     header.DimensionOrganizationSequence = Items([_with(DimensionOrganizationUID=organisation)])
     header.DimensionIndexSequence = Items(
         [
@@ -93,14 +105,6 @@ def _series(
             for pointer, group, label in (
                 (0x0062000B, 0x0062000A, "Segment"),  # ReferencedSegmentNumber
                 (0x00209057, 0x00209111, "Slice"),  # InStackPositionNumber
-            )
-        ]
-    )
-    header.ReferencedSeriesSequence = Items(
-        [
-            _with(
-                SeriesInstanceUID=first.SeriesInstanceUID,
-                ReferencedInstanceSequence=Items([_reference(each) for each in images]),
             )
         ]
     )

@@ -8,14 +8,15 @@ so that the images that suit a fold are found without a table.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from numpy.typing import NDArray
 
 from pipeline.config import Section
 from pipeline.errors import DataError
+from pipeline.exports.facts import Facts
 from pipeline.exports.folder import Folder
 from pipeline.imageset import ImageSet, Meta, parsed_spacing, spacing_text
 from pipeline.imageset.orientation import Axes, axes_of
@@ -74,29 +75,6 @@ class Sample:
 
 # The columns that every table of an export ends with.
 DESCRIBED = ("label", "trained_on", "seed", "selected", "selection_score", "spacing_mm")
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What holds for all that leaves.
-
-    Args:
-        name: The generator: a family, or what a set from outside is called.
-        seed: The root seed, from which identifiers are derived.
-        source: The kind of scans that the generator learnt from, where it was trained here.
-        licence: Of these scans, where known.
-        options: The parameters that were given to it, where it was trained here.
-        selection: By set and class, what `selection.json` says.
-        assessment: The content of metrics/assess/<name>.json, where it was assessed.
-    """
-
-    name: str
-    seed: int
-    source: str | None = None
-    licence: str | None = None
-    options: Mapping[str, Any] | None = None
-    selection: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    assessment: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,9 @@ from collections.abc import Iterable
 from typing import IO, Any, ClassVar
 
 from pipeline.config import Section
-from pipeline.exports.card import LEAKS, PURPOSE
+from pipeline.exports.card import LEAKS
 from pipeline.exports.export import Sample, Shipment, file_name
+from pipeline.exports.facts import PURPOSE
 from pipeline.exports.folder import Folder
 from pipeline.exports.nifti import nifti_ending, save_pair
 
@@ -101,7 +102,7 @@ def _about(shipment: Shipment, folds: list[str]) -> dict[str, Any]:
     return {
         "name": f"synthetic-{shipment.facts.name}",
         "description": " ".join(part for part in (meta.note, PURPOSE, LEAKS) if part),
-        "licence": shipment.facts.licence or "unknown",
+        "licence": shipment.facts.licence,
         "labels": {str(index): name for index, name in enumerate(meta.classes)},
         "modality": {str(index): name for index, name in enumerate(meta.channels)},
         "unit": meta.unit,

@@ -141,5 +141,5 @@ def _info(shipment: Shipment) -> dict[str, Any]:
         "label": {str(number): name for number, name in enumerate(meta.classes)},
         "n_channels": len(meta.channels),
         "n_samples": {"train": len(shipment), "val": 0, "test": 0},
-        "license": shipment.facts.licence or "unknown",
+        "license": shipment.facts.licence,
     }

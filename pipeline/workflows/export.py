@@ -6,11 +6,9 @@ Every format's folder has a data card and checksums.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
@@ -18,7 +16,8 @@ from pipeline import tracking
 from pipeline.config import Params, options_of
 from pipeline.errors import DataError, choose_one_of
 from pipeline.exports.card import write_card
-from pipeline.exports.export import Export, Facts, Shipment
+from pipeline.exports.export import Export, Shipment
+from pipeline.exports.facts import facts_of
 from pipeline.exports.folder import Folder
 from pipeline.imageset import ImageSet
 from pipeline.registry import EXPORTS
@@ -105,21 +104,9 @@ def load(params: Params, root: Path, name: str, *, everything: bool = False) -> 
     sets = tuple(ImageSet.open(path.parent) for path in sorted(source.glob("*/meta.json")))
     if not sets:
         raise DataError(f"data/synthetic/{name}", "holds no images; run the stage synthesize")
-    options = params.train_gan.options.get(name)
-    here = options is not None  # what a set from outside was learnt from, nothing here says
-    facts = Facts(
-        name=name,
-        seed=params.seed,
-        source=params.ingest.source if here else None,
-        licence=params.ingest.licence if here else None,
-        options=options,
-        selection={
-            images.root.name: found
-            for images in sets
-            if (found := _read(images.root / "selection.json")) is not None
-        },
-        assessment=_read(root / "metrics" / "assess" / f"{name}.json"),
-    )
+    # What a set from outside was learnt from, nothing here says.
+    here = name in params.train_gan.options
+    facts = facts_of(params, root, name, trained_here=here, sets=sets)
     return Shipment(sets, facts, everything)
 
 
@@ -136,15 +123,3 @@ def ship(params: Params, shipment: Shipment, name: str, directory: Path) -> None
     with Folder(directory) as folder:
         export.write(shipment, folder)
         write_card(shipment, folder, name, kind.opening)
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    if not path.exists():
-        return None
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(path, f"is not readable as JSON ({error}); run its stage again") from error
-    if not isinstance(values, dict):
-        raise DataError(path, "holds no figures; run its stage again")
-    return values

@@ -25,7 +25,8 @@ def run(
         family: A trained family.
         model: Whose: the fold and GAN seed.
         out: A directory that is not there yet; packages/<family>-<model> by default.
-        licence: A text file about the training images, to go with the weights.
+        licence: A text file about the training images, to go with the weights; by default what
+            `ingest.licence` says.
 
     Raises:
         DataError: If the directory is there, the licence is not, or the family is not trained.

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import importlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pipeline.exports.bundle.configs import Latents, summary
+from pipeline.exports.facts import PURPOSE, UNKNOWN, Facts, figure_title
 from pipeline.gan.generator import Format
 from pipeline.imageset import ImageSet
 from pipeline.registry import FAMILIES
 
-_ORIGINS = {"phantom": "a phantom: simulated scans, no patients"}
 _ALL = "all"
 _SECTION = "Sources:"
 
@@ -24,25 +22,31 @@ class Origin:
     """Where a generator comes from.
 
     Args:
-        family: Its registry name.
+        facts: What is known of the family.
         model: The fold and GAN seed.
-        source: What kind of scans it learnt from.
         trained_on: Images and patients of each class that it learnt from.
         dvc_md5: DVC's hash of the family's models, or nothing where DVC did not make them.
         needs: What its images are made from, or nothing.
     """
 
-    family: str
+    facts: Facts
     model: str
-    source: str
     trained_on: Mapping[str, tuple[int, int]]
     dvc_md5: str
     needs: str
 
+    @property
+    def family(self) -> str:
+        """Its registry name."""
+        return self.facts.name
 
-def origin_of(
-    family: str, model: str, source: str, training: ImageSet, dvc_md5: str, needs: str
-) -> Origin:
+    @property
+    def found(self) -> Mapping[str, Any]:
+        """What the stage assess found about the model; nothing where it has not run."""
+        return self.facts.folds.get(self.model, {})
+
+
+def origin_of(facts: Facts, model: str, training: ImageSet, dvc_md5: str, needs: str) -> Origin:
     """Count what a model learnt from; no id is kept."""
     real = training.manifest[training.manifest["origin"].eq("real")]
     counts = {
@@ -50,20 +54,7 @@ def origin_of(
         for label in training.meta.classes
         for rows in [real[real["label"].eq(label)]]
     }
-    return Origin(family, model, _ORIGINS.get(source, source), counts, dvc_md5, needs)
-
-
-def assessed(path: Path, model: str) -> dict[str, Any]:
-    """What the stage assess found about a model; nothing where it has not run.
-
-    Args:
-        path: metrics/assess/<family>.json.
-        model: The fold and GAN seed.
-    """
-    if not path.exists():
-        return {}
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["folds"].get(model, {})
-    return found
+    return Origin(facts, model, counts, dvc_md5, needs)
 
 
 def figures_of(found: Mapping[str, Any]) -> dict[str, float]:
@@ -77,15 +68,13 @@ def figures_of(found: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(value) for name, value in figures.items() if value is not None}
 
 
-def card(
-    origin: Origin, stored: Format, found: Mapping[str, Any], package: str, latents: Latents | None
-) -> str:
+def card(origin: Origin, stored: Format, package: str, latents: Latents | None) -> str:
     """The text of docs/README.md, in Markdown."""
     sections = [
         _title(origin, stored),
         _use(origin, stored, package, latents),
         _provenance(origin, stored),
-        _measured(found),
+        _measured(origin.found),
         _limits(origin),
     ]
     return "\n\n".join(sections) + "\n"
@@ -95,17 +84,18 @@ def data_license(origin: Origin, given: str | None) -> str:
     """The text of docs/data_license.txt.
 
     Args:
-        origin: For the kind of scans.
-        given: What the person who packs says.
+        origin: For the kind of scans, and for `ingest.licence`.
+        given: What the person who packs says, which comes first.
     """
     if given is not None:
         return given
-    if origin.source == _ORIGINS["phantom"]:
-        return "The training images are simulated. No scan of a patient, and no licence of one.\n"
+    if origin.facts.licence != UNKNOWN:
+        return f"Licence of the training images: {origin.facts.licence}\n"
     return (
         "The licence of the training images was not named when this was packed. Whoever passes "
         "the weights on has to find out first whether it allows that, and write it here "
-        "(python -m pipeline package FAMILY --data-license FILE).\n"
+        "(`ingest.licence` in params.yaml, or python -m pipeline package FAMILY --data-license "
+        "FILE).\n"
     )
 
 
@@ -121,22 +111,7 @@ def _use(origin: Origin, stored: Format, package: str, latents: Latents | None) 
     label = stored.meta.classes[-1]
     own = " --sources mine.npz" if origin.needs else ""
     given = ", sources='mine.npz'" if origin.needs else ""
-    lines = [
-        "## Use",
-        "",
-        "In this directory, with the packages of `requirements.txt`:",
-        "",
-        "```sh",
-        "python -m monai.bundle run --config_file configs/inference.json \\",
-        f"  --label '{label}' --count 8 --seed 3 --output_dir eval{own}",
-        "python -m monai.bundle verify_metadata --meta_file configs/metadata.json \\",
-        "  --filepath configs/schema.json",
-    ]
-    if latents is not None:
-        lines += [
-            "python -m monai.bundle verify_net_in_out network_def \\",
-            "  --meta_file configs/metadata.json --config_file configs/inference.json",
-        ]
+    lines = _commands(label, own, latents)
     lines += [
         "```",
         "",
@@ -163,6 +138,27 @@ def _use(origin: Origin, stored: Format, package: str, latents: Latents | None) 
     return "\n".join(lines)
 
 
+def _commands(label: str, own: str, latents: Latents | None) -> list[str]:
+    """The block of commands, left open at its end."""
+    lines = [
+        "## Use",
+        "",
+        "In this directory, with the packages of `requirements.txt`:",
+        "",
+        "```sh",
+        "python -m monai.bundle run --config_file configs/inference.json \\",
+        f"  --label '{label}' --count 8 --seed 3 --output_dir eval{own}",
+        "python -m monai.bundle verify_metadata --meta_file configs/metadata.json \\",
+        "  --filepath configs/schema.json",
+    ]
+    if latents is not None:
+        lines += [
+            "python -m monai.bundle verify_net_in_out network_def \\",
+            "  --meta_file configs/metadata.json --config_file configs/inference.json",
+        ]
+    return lines
+
+
 def _provenance(origin: Origin, stored: Format) -> str:
     size = " x ".join(map(str, stored.shape[1:]))
     low, high = stored.meta.window
@@ -171,7 +167,7 @@ def _provenance(origin: Origin, stored: Format) -> str:
         "",
         f"- Family `{origin.family}`, model `{origin.model}` of its training run"
         + (f", DVC md5 `{origin.dvc_md5}`" if origin.dvc_md5 else ""),
-        f"- Scans: {origin.source}",
+        f"- Scans: {origin.facts.origin}",
         f"- Images of {size} pixels, {', '.join(stored.meta.channels)}, from {low:g} to {high:g} "
         f"{stored.meta.unit}, orientation {stored.meta.orientation}",
         *(
@@ -218,7 +214,7 @@ def _row(name: str, each: Any) -> str:
     if isinstance(each, Mapping):
         cells = [each.get(key) for key in ("value", "floor", "floor_low", "floor_high")]
     texts = ["" if cell is None else f"{cell:.4g}" for cell in cells]
-    return f"| {name} | {' | '.join(texts)} |"
+    return f"| {figure_title(name)} | {' | '.join(texts)} |"
 
 
 def _copies(check: Mapping[str, Any]) -> list[str]:
@@ -234,8 +230,7 @@ def _limits(origin: Origin) -> str:
     lines = [
         "## What it is for, and what not",
         "",
-        "- For research and for training classifiers. Not for diagnosis, not for testing: a "
-        "classifier is tested on real patients.",
+        f"- {PURPOSE} Not for testing either: a classifier is tested on real patients.",
         "- Test with none of the patients that it learnt from: whatever of them is in the "
         "weights would be in the training as well.",
         "- It knows the scanners, the window and the patients that it learnt from, and what is "

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from pipeline.exports.bundle.program import Program
+from pipeline.exports.facts import PURPOSE, version
 from pipeline.gan.family import Walks
 from pipeline.gan.generator import Generator
 from pipeline.registry import FAMILIES
@@ -87,20 +88,18 @@ def metadata(
         origin: Where the training images came from.
         figures: Fidelity, by metric.
     """
-    stored = generator.format
-    family = FAMILIES.load(generator.family)
     told = ", ".join(generator.classes)
     return {
         "schema": SCHEMA,
         "version": "1.0.0",
         "changelog": {"1.0.0": "packed"},
         "name": f"{generator.family} generator of synthetic images",
-        "monai_version": _version("monai"),
-        "pytorch_version": _version("torch"),
-        "numpy_version": _version("numpy"),
+        "monai_version": version("monai"),
+        "pytorch_version": version("torch"),
+        "numpy_version": version("numpy"),
         "required_packages_version": versions(program.required - _BASE),
         "task": "Make synthetic, labelled images for training a classifier",
-        "description": summary(family),
+        "description": summary(FAMILIES.load(generator.family)),
         "authors": "whoever trained it; see docs/README.md",
         "copyright": "program: Apache-2.0; weights: see docs/data_license.txt",
         "data_source": origin,
@@ -108,12 +107,9 @@ def metadata(
         "image_classes": told,
         "pred_classes": f"a synthetic image of the class that is asked for: {told}",
         "eval_metrics": dict(figures),
-        "intended_use": "research, and training of classifiers; not for diagnosis",
+        "intended_use": PURPOSE,
         "references": [],
-        "network_data_format": {
-            "inputs": {"image": _input(generator, latents)},
-            "outputs": {"pred": _tensor("image", stored.shape, "synthetic image", [-1.0, 1.0])},
-        },
+        "network_data_format": _network(generator, latents),
     }
 
 
@@ -179,7 +175,7 @@ def versions(names: frozenset[str]) -> dict[str, str]:
     """Installed versions of import names, by the name that pip knows; absent ones are left out."""
     known = importlib.metadata.packages_distributions()
     found = sorted({known[name][0] for name in names if name in known})
-    return {name: _version(name) for name in found}
+    return {name: told for name in found if (told := version(name)) is not None}
 
 
 def summary(family: type[Any]) -> str:
@@ -188,9 +184,10 @@ def summary(family: type[Any]) -> str:
     return " ".join(text.split("\n\n")[0].split())
 
 
-def _version(name: str) -> str:
-    # What follows a plus is the build, e.g. `cpu`, which no index has.
-    return importlib.metadata.version(name).partition("+")[0]
+def _network(generator: Generator, latents: Latents | None) -> dict[str, Any]:
+    """What goes into the network and what comes out of it."""
+    image = _tensor("image", generator.format.shape, "synthetic image", [-1.0, 1.0])
+    return {"inputs": {"image": _input(generator, latents)}, "outputs": {"pred": image}}
 
 
 def _input(generator: Generator, latents: Latents | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,9 @@ import pipeline
 from pipeline import lockfile
 from pipeline.config import Params
 from pipeline.exports.bundle import configs
-from pipeline.exports.bundle.card import assessed, card, data_license, figures_of, origin_of
+from pipeline.exports.bundle.card import Origin, card, data_license, figures_of, origin_of
 from pipeline.exports.bundle.program import Program, copy_program, program_of
+from pipeline.exports.facts import facts_of
 from pipeline.gan.generator import Generator
 from pipeline.gan.packages import read_settings
 from pipeline.gan.packing import check_package, save_package
@@ -74,7 +76,7 @@ def write_bundle(
         family: A trained family.
         model: Whose: the fold and GAN seed, e.g. `r0f0g0`.
         directory: Where to; made if absent.
-        licence: Of the training images, in words.
+        licence: Of the training images, in words; `ingest.licence` by default.
 
     Raises:
         DataError: If the family is not trained, or its models or training rows do not fit.
@@ -86,29 +88,17 @@ def write_bundle(
     program = program_of(_modules(family))
     name = f"{family}_generator_{program.digest[:8]}"
     copy_program(program, directory, name)
-    md5 = models_md5(root, family)
-    needs = read_settings(directory)["needs"]
-    origin = origin_of(family, model, params.ingest.source, training, md5, needs)
-    found = assessed(root / "metrics/assess" / f"{family}.json", model)
-    latents = configs.latents_of(generator, needs)
-    described = configs.metadata(
-        generator, program, latents, origin=origin.source, figures=figures_of(found)
-    )
+    facts = facts_of(params, root, family, trained_here=True)
+    md5, needs = models_md5(root, family), read_settings(directory)["needs"]
+    origin = origin_of(facts, model, training, md5, needs)
     requirements = _requirements(program)
     documents = {
-        "configs/metadata.json": _json(described),
-        "configs/inference.json": _json(configs.inference(name, latents)),
-        "configs/schema.json": _json(configs.schema()),
-        "configs/logging.conf": configs.LOGGING,
-        "docs/README.md": card(origin, generator.format, found, name, latents),
+        **_documents(generator, program, name, origin),
         "docs/data_license.txt": data_license(origin, licence),
         "requirements.txt": "\n".join([*requirements, *_COMMAND]) + "\n",
         "LICENSE": _licence(),
     }
-    for place, text in documents.items():
-        path = directory / place
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    _write(documents, directory)
     return Bundle(directory, name, requirements, _content(directory, name), md5, needs, generator)
 
 
@@ -120,6 +110,31 @@ def models_md5(root: Path, family: str) -> str:
         if entry.item == family
     ]
     return outputs[0].get(f"models/{family}", "") if outputs else ""
+
+
+def _documents(
+    generator: Generator, program: Program, package: str, origin: Origin
+) -> dict[str, str]:
+    """What the bundle is and how it runs, by place."""
+    latents = configs.latents_of(generator, origin.needs)
+    figures = figures_of(origin.found)
+    described = configs.metadata(
+        generator, program, latents, origin=origin.facts.origin, figures=figures
+    )
+    return {
+        "configs/metadata.json": _json(described),
+        "configs/inference.json": _json(configs.inference(package, latents)),
+        "configs/schema.json": _json(configs.schema()),
+        "configs/logging.conf": configs.LOGGING,
+        "docs/README.md": card(origin, generator.format, package, latents),
+    }
+
+
+def _write(documents: Mapping[str, str], directory: Path) -> None:
+    for place, text in documents.items():
+        path = directory / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
 
 
 def _modules(family: str) -> list[str]:

@@ -83,7 +83,8 @@ def test_the_card_holds_what_is_known(root: Path) -> None:
     export.run(params(), root, "dcgan", NullRun())
     card = card_of(root / "exports/dcgan/png")
     assert card["counts"] == {"cyst": {"r0f0g0": 3}, "a/b": {"r0f0g0": 2}}
-    assert (card["origin"], card["licence"]) == ("phantom", "CC BY 3.0")
+    origin = "a phantom: simulated scans, no patients"
+    assert (card["origin"], card["licence"]) == (origin, "CC BY 3.0")
     assert card["generator"] == {
         "name": "dcgan", "trained_here": True, "options": {"steps": 400}, "seed": 7,
     }  # fmt: skip

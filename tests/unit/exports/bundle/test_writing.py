@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 from pipeline.exports.bundle import configs
+from pipeline.exports.bundle.card import Origin, data_license
 from pipeline.exports.bundle.writing import write_bundle
+from pipeline.exports.facts import PURPOSE, Facts
 from pipeline.imageset import ImageSet
 from pipeline.tracking import NullRun
 from pipeline.workflows import package, sample, train_gan
@@ -132,7 +134,7 @@ def test_the_card_tells_figures_floors_and_limits(project, tmp_path):
     text = (directory / "docs/README.md").read_text(encoding="utf-8")
     assert "Not measured" in text
     assert "learnt from 4 images of 4 patients" in text
-    assert "Not for diagnosis" in text
+    assert PURPOSE in text
     figure = {"value": 0.25, "floor": 0.125, "floor_low": 0.1, "floor_high": 0.2}
     found = {"r0f0g0": {"all": {"kid": figure, "images": 9}, "copies": {"finding": "None found."}}}
     path = root / "metrics/assess/conditional.json"
@@ -145,8 +147,35 @@ def test_the_card_tells_figures_floors_and_limits(project, tmp_path):
     )
     path.unlink()
     text = (told / "docs/README.md").read_text(encoding="utf-8")
-    assert "| kid | 0.25 | 0.125 | 0.1 | 0.2 |" in text
+    assert "| Kernel distance (KID) | 0.25 | 0.125 | 0.1 | 0.2 |" in text
     assert "Copies of training images: None found." in text
     assert (told / "docs/data_license.txt").read_text() == "CC BY 4.0\n"
     metadata = json.loads((told / "configs/metadata.json").read_text())
     assert metadata["eval_metrics"] == {"kid": 0.25, "kid_floor": 0.125, "images": 9.0}
+
+
+@pytest.mark.parametrize(
+    ("source", "licence", "given", "expected"),
+    [
+        ("nifti", None, "Ask me.\n", "Ask me.\n"),
+        ("nifti", "CC BY 3.0", "Ask me.\n", "Ask me.\n"),
+        ("nifti", "CC BY 3.0", None, "Licence of the training images: CC BY 3.0\n"),
+        ("phantom", None, None, "Licence of the training images: none needed: "),
+        ("nifti", None, None, "The licence of the training images was not named"),
+    ],
+)
+def test_the_licence_is_the_one_that_data_cards_name(source, licence, given, expected):
+    """What the person who packs says comes first, then ingest.licence; phantoms need none."""
+    origin = Origin(Facts("dcgan", 0, source, licence), "r0f0g0", {}, "", "")
+    assert data_license(origin, given).startswith(expected)
+
+
+def test_parameters_reach_the_licence(project, tmp_path):
+    """Without a file of one's own, `package` says what params.yaml says."""
+    params = tiny_project.params()
+    stated = params.model_copy(
+        update={"ingest": params.ingest.model_copy(update={"licence": "CC BY 3.0"})}
+    )
+    packed = package.run(stated, project[0], "conditional", out=tmp_path / "stated")
+    text = (packed / "docs/data_license.txt").read_text(encoding="utf-8")
+    assert text == "Licence of the training images: CC BY 3.0\n"
