@@ -48,7 +48,7 @@ args=(sys.stdout,)
 format=%(asctime)s %(levelname)s %(message)s
 """
 # What every MONAI has, told in fields of their own.
-_BASE = {"monai", "torch", "numpy"}
+_TOLD = {"monai": "monai", "pytorch": "torch", "numpy": "numpy"}
 
 
 @dataclass(frozen=True)
@@ -94,10 +94,8 @@ def metadata(
         "version": "1.0.0",
         "changelog": {"1.0.0": "packed"},
         "name": f"{generator.family} generator of synthetic images",
-        "monai_version": version("monai"),
-        "pytorch_version": version("torch"),
-        "numpy_version": version("numpy"),
-        "required_packages_version": versions(program.required - _BASE),
+        **{f"{name}_version": version(library) for name, library in _TOLD.items()},
+        "required_packages_version": versions(program.required - set(_TOLD.values())),
         "task": "Make synthetic, labelled images for training a classifier",
         "description": summary(FAMILIES.load(generator.family)),
         "authors": "whoever trained it; see docs/README.md",

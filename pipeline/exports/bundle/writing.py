@@ -96,7 +96,6 @@ def write_bundle(
         **_documents(generator, program, name, origin),
         "docs/data_license.txt": data_license(origin, licence),
         "requirements.txt": "\n".join([*requirements, *_COMMAND]) + "\n",
-        "LICENSE": _licence(),
     }
     _write(documents, directory)
     return Bundle(directory, name, requirements, _content(directory, name), md5, needs, generator)
@@ -127,6 +126,7 @@ def _documents(
         "configs/schema.json": _json(configs.schema()),
         "configs/logging.conf": configs.LOGGING,
         "docs/README.md": card(origin, generator.format, package, latents),
+        "LICENSE": _licence(),
     }
 
 
