@@ -36,7 +36,8 @@ def store(project: Project) -> Finding:
     uri = tracking.store_uri(_root(project))
     parts = urllib.parse.urlsplit(uri)
     if parts.scheme == "sqlite":
-        return _sqlite(Path(uri.removeprefix("sqlite:///")))
+        found = _sqlite(Path(uri.removeprefix("sqlite:///")))
+        return (_moved(project) if found.state == "ok" else None) or found
     if parts.scheme in ("http", "https"):
         return _server(parts)
     if parts.scheme in ("", "file"):
@@ -101,6 +102,23 @@ def _sqlite(path: Path) -> Finding:
         mend = f"mlflow db upgrade sqlite:///{path.name}, after a copy of the file was made"
         return problem(f"{path.name} has the schema {found}, MLflow wants {wanted}", mend)
     return ok(f"{path.name} can be written to; schema {found}")
+
+
+def _moved(project: Project) -> Finding | None:
+    """A problem if the project's own store keeps its artifacts in another directory."""
+    path = _root(project) / "mlflow.db"
+    if os.environ.get("MLFLOW_TRACKING_URI") or project.params is None or not path.exists():
+        return None
+    query = "SELECT artifact_location FROM experiments WHERE name = ?"
+    try:
+        with contextlib.closing(sqlite3.connect(path, timeout=_BUSY_SECONDS)) as connection:
+            rows = connection.execute(query, (project.params.tracking.experiment,)).fetchall()
+    except sqlite3.DatabaseError:
+        return problem(f"{path.name} is no MLflow store, or an unfinished one", _renewed(path))
+    if not rows or rows[0][0] == tracking.artifacts_uri(_root(project)):
+        return None
+    said = f"{path.name} was made in another directory, where its artifacts would go"
+    return problem(said, _renewed(path))
 
 
 def _renewed(path: Path) -> str:

@@ -8,7 +8,14 @@ by which `python -m pipeline sync` finds what is missing. To log something new: 
 
 from pipeline.tracking.comparison import classifiers, show_comparison
 from pipeline.tracking.mlflow_run import MlflowRun
-from pipeline.tracking.mlflow_store import Store, chosen, describe, open_store, store_uri
+from pipeline.tracking.mlflow_store import (
+    Store,
+    artifacts_uri,
+    chosen,
+    describe,
+    open_store,
+    store_uri,
+)
 from pipeline.tracking.registering import GeneratorModel, Registered, register_generator
 from pipeline.tracking.run import NullRun, Run
 from pipeline.tracking.stage_run import circumstances, running
@@ -20,6 +27,7 @@ __all__ = [
     "Registered",
     "Run",
     "Store",
+    "artifacts_uri",
     "chosen",
     "circumstances",
     "classifiers",

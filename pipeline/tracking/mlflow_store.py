@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.compute import project_root
 from pipeline.config import Params
+from pipeline.errors import DataError
 from pipeline.lockfile import StageEntry
 from pipeline.tracking.mlflow_run import MlflowRun, flat
 
@@ -26,6 +27,9 @@ class Store:
         uri: The tracking URI.
         root: The project's root, for the local store and its artifacts.
         experiment: The experiment's name.
+
+    Raises:
+        DataError: If the project's own store would keep its artifacts in another directory.
     """
 
     def __init__(self, uri: str, root: Path, experiment: str) -> None:
@@ -80,6 +84,11 @@ def store_uri(root: Path) -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root / 'mlflow.db'}"
 
 
+def artifacts_uri(root: Path) -> str:
+    """Where the project's own store keeps its artifacts."""
+    return (root / "mlartifacts").as_uri()
+
+
 def open_store(params: Params) -> Store:
     """Open the store of the real repository, also from inside a DVC experiment's workspace."""
     root = project_root()
@@ -106,10 +115,16 @@ def chosen(entry: StageEntry) -> dict[str, object]:
 
 def _experiment(client: MlflowClient, name: str, root: Path) -> str:
     found = client.get_experiment_by_name(name)
+    location = None if os.environ.get("MLFLOW_TRACKING_URI") else artifacts_uri(root)
     if found is not None:
+        # A copied project's store names the original, which would be written to.
+        if location is not None and found.artifact_location != location:
+            raise DataError(
+                "mlflow.db",
+                "was made in another directory, where its artifacts would go; move it away, "
+                "then: python -m pipeline sync",
+            )
         return str(found.experiment_id)
-    local = not os.environ.get("MLFLOW_TRACKING_URI")
-    location = (root / "mlartifacts").as_uri() if local else None
     return str(client.create_experiment(name, artifact_location=location))
 
 

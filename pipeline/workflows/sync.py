@@ -16,7 +16,7 @@ from typing import Any
 
 from pipeline import lockfile, tracking
 from pipeline.config import Params
-from pipeline.errors import DataError
+from pipeline.errors import DataError, PipelineError
 from pipeline.lockfile import StageEntry
 from pipeline.tracking import MlflowRun, Store
 
@@ -55,6 +55,8 @@ def run(params: Params, root: Path) -> Synced:
     try:
         store = tracking.open_store(params)
         return _sync(params, root, store)
+    except PipelineError:
+        raise
     except Exception as error:
         reason = " ".join(str(error).split())[:300]
         raise DataError(

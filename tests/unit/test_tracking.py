@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
+import sqlite3
+
 import pytest
 
 from pipeline import config, lockfile, tracking
 from pipeline.compute import project_root
+from pipeline.errors import DataError
 from pipeline.lockfile import StageEntry
 from pipeline.tracking import stage_run
 
@@ -25,7 +30,11 @@ def template(tmp_path_factory):
 @pytest.fixture
 def store(template, tmp_path):
     """A fresh store."""
-    (tmp_path / "mlflow.db").write_bytes(template.read_bytes())
+    shutil.copy(template, tmp_path)
+    with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
+        query = "UPDATE experiments SET artifact_location = ? WHERE name = 'tests'"
+        connection.execute(query, (tracking.artifacts_uri(tmp_path),))
+        connection.commit()
     return tracking.Store(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path, "tests")
 
 
@@ -183,6 +192,16 @@ def test_where_the_scans_lie_is_not_among_the_data_sets(store, tmp_path):
     entry = StageEntry("ingest", "c", {"data/raw/Doe^Jane": "abc"}, {})
     store.start(entry, {})
     assert b"Doe^Jane" not in (tmp_path / "mlflow.db").read_bytes()
+
+
+def test_a_copied_store_is_refused(template, tmp_path, monkeypatch):
+    """It would write into the original; one that the user names is the user's."""
+    shutil.copy(template, tmp_path)
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    with pytest.raises(DataError, match=r"mlflow\.db: was made in another directory"):
+        tracking.Store(uri, tmp_path, "tests")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    assert tracking.Store(uri, tmp_path, "tests").experiment
 
 
 def test_an_arm_is_the_augmentation_and_anything_else_a_family():

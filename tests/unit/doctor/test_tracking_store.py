@@ -19,6 +19,7 @@ def database(root):
     connection.execute("CREATE TABLE alembic_version (version_num VARCHAR)")
     wanted = tracking_store.latest_schema()
     connection.execute("INSERT INTO alembic_version VALUES (?)", (wanted,))
+    connection.execute("CREATE TABLE experiments (name VARCHAR, artifact_location VARCHAR)")
     connection.commit()
     yield connection
     connection.close()
@@ -55,6 +56,19 @@ def test_a_sound_store_is_well(project, database):
     """Its schema is named."""
     found = tracking_store.store(project)
     assert found.state == "ok" and tracking_store.latest_schema() in found.said
+
+
+@pytest.mark.parametrize(("place", "state"), [("", "ok"), ("elsewhere", "problem")])
+def test_a_copied_store_would_write_into_the_original(project, database, place, state):
+    """Its artifacts go where it was made."""
+    location = (project.root.resolve() / place / "mlartifacts").as_uri()
+    name = project.params.tracking.experiment
+    database.execute("INSERT INTO experiments VALUES (?, ?)", (name, location))
+    database.commit()
+    found = tracking_store.store(project)
+    assert found.state == state
+    if state == "problem":
+        assert "another directory" in found.said and "python -m pipeline sync" in found.mend
 
 
 def test_the_installed_mlflows_own_stores_have_the_latest_schema(tmp_path):
