@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+import shutil
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,12 +83,7 @@ def register_generator(store: Store, model: GeneratorModel, alias: str) -> Regis
     """
     from mlflow.exceptions import MlflowException
 
-    if alias.lower() == "latest":
-        raise DataError(
-            "--alias",
-            f"MLflow keeps `latest` for itself (models:/{model.name}/latest is the newest "
-            "version); choose another, e.g. current",
-        )
+    _check_alias(model.name, alias)
     version = _found(store, model)
     created = version is None
     number = _log(store, model) if version is None else version
@@ -114,6 +112,21 @@ def signature(model: GeneratorModel) -> ModelSignature:
     )
 
 
+def _check_alias(name: str, alias: str) -> None:
+    """Refuse what MLflow would refuse, which it does after a version is made."""
+    if alias.lower() == "latest":
+        raise DataError(
+            "--alias",
+            f"MLflow keeps `latest` for itself (models:/{name}/latest is the newest version); "
+            "choose another, e.g. current",
+        )
+    if not re.fullmatch(r"[\w-]+", alias, re.A) or re.fullmatch(r"v\d+", alias, re.I):
+        raise DataError(
+            "--alias",
+            f"got {alias!r}; give letters, digits, _ and -, and no version as v1 is, e.g. current",
+        )
+
+
 def _found(store: Store, model: GeneratorModel) -> int | None:
     """The newest version with the same content."""
     versions = store.client.search_model_versions(f"name = '{model.name}'")
@@ -122,29 +135,65 @@ def _found(store: Store, model: GeneratorModel) -> int | None:
 
 
 def _log(store: Store, model: GeneratorModel) -> int:
-    import mlflow
+    """Make the next version, with a run and a logged model to show where it came from."""
+    from mlflow.entities import LoggedModelOutput
 
-    tags = {**model.tags, _CONTENT: model.content}
-    with _quietly(), _fluent(store):
-        with mlflow.start_run(
-            experiment_id=store.experiment,
-            run_name=f"register {model.name}",
-            tags={**tags, "stage": "register"},
-        ):
-            logged = mlflow.pyfunc.log_model(
-                name=model.name,
-                python_model=str(SCRIPT),
-                artifacts={"bundle": str(model.bundle)},
-                signature=signature(model),
-                input_example=None if model.needs else _example(model),
-                pip_requirements=[*model.requirements, f"mlflow=={mlflow.__version__}"],
-                registered_model_name=model.name,
-                await_registration_for=0,
+    client, tags = store.client, {**model.tags, _CONTENT: model.content}
+    # MLflow's own way would tag the run with this machine's user and program.
+    run = client.create_run(
+        store.experiment, run_name=f"register {model.name}", tags={**tags, "stage": "register"}
+    ).info.run_id
+    try:
+        logged = client.create_logged_model(store.experiment, model.name, run).model_id
+        with TemporaryDirectory() as directory, _quietly():
+            _save(Path(directory) / "model", model)
+            client.log_model_artifacts(logged, str(Path(directory) / "model"))
+        client.finalize_logged_model(logged, "READY")
+        client.log_outputs(run, [LoggedModelOutput(logged, step=0)])
+        _ensure_registered(store, model.name)
+        # A registry in a file looks the logged model up by MLflow's own functions.
+        with _fluent(store):
+            made = client.create_model_version(
+                model.name, f"models:/{logged}", run, tags, await_creation_for=0, model_id=logged
             )
-        version = int(logged.registered_model_version)
-    for name, value in tags.items():
-        store.client.set_model_version_tag(model.name, str(version), name, value)
-    return version
+    except BaseException:
+        client.set_terminated(run, "FAILED")
+        raise
+    client.set_terminated(run)
+    return int(made.version)
+
+
+def _save(directory: Path, model: GeneratorModel) -> None:
+    """Write what is registered, without where it was on this machine."""
+    import mlflow
+    from mlflow.models import Model
+
+    mlflow.pyfunc.save_model(
+        path=str(directory),
+        python_model=str(SCRIPT),
+        artifacts={"bundle": str(model.bundle)},
+        signature=signature(model),
+        input_example=None if model.needs else _example(model),
+        pip_requirements=[*model.requirements, f"mlflow=={mlflow.__version__}"],
+    )
+    described = Model.load(str(directory))
+    flavor = described.flavors[mlflow.pyfunc.FLAVOR_NAME]
+    flavor["model_code_path"] = SCRIPT.name
+    for artifact in flavor["artifacts"].values():
+        artifact["uri"] = artifact["path"]
+    described.save(str(directory / "MLmodel"))
+    for cache in list(directory.rglob("__pycache__")):
+        shutil.rmtree(cache)
+
+
+def _ensure_registered(store: Store, name: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        store.client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
 
 
 def _example(model: GeneratorModel) -> Any:

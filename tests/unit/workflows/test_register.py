@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from pipeline import config
 from pipeline.errors import DataError, ParameterError
 from pipeline.imageset import ImageSet
-from pipeline.tracking import NullRun, Store
+from pipeline.tracking import GeneratorModel, NullRun, Store, register_generator
 from pipeline.workflows import register, sample, train_gan
 from tests import tiny_project
 
@@ -63,6 +64,7 @@ def mlflow(project):
 def test_what_is_loaded_makes_the_images_of_sample(project, registered, mlflow):
     """A table of labels, counts and seeds in; the very pixels out, row after row."""
     model = mlflow.pyfunc.load_model(registered.uri)
+    assert not list((project / "mlartifacts").rglob("__pycache__"))
     table = pd.DataFrame(
         {"label": [LABEL, tiny_project.CLASSES[0]], "count": [3, 2], "seed": [5, 6]}
     )
@@ -107,6 +109,31 @@ def test_latest_is_mlflows_own(project, monkeypatch):
     monkeypatch.setenv("DVC_ROOT", str(project))
     with pytest.raises(DataError, match=rf"models:/{NAME}/latest is the newest"):
         register.run(tiny_project.params(), project, "conditional", alias="latest")
+
+
+@pytest.mark.parametrize("alias", ["a b", "v1", "V20", "", "gr\u00fcn"])
+def test_a_wrong_alias_makes_no_version(project, client, tmp_path, alias):
+    """MLflow would refuse it after the version is made."""
+    (tmp_path / "file").write_text("of a bundle")
+    model = GeneratorModel(
+        "new", tmp_path, "abc", ("a",), (1, 4, 4), np.dtype("i2"), False, "images", (), {}
+    )
+    store = Store(f"sqlite:///{project / 'mlflow.db'}", project, "augmentation")
+    with pytest.raises(DataError, match=r"--alias: got .*; give letters"):
+        register_generator(store, model, alias)
+    assert not client.search_model_versions("name = 'new'")
+
+
+def test_nothing_tells_of_the_machine(project, registered, client):
+    """Neither the project's directory, nor the program's, nor a temporary one, nor a user."""
+    version = client.get_model_version(NAME, str(registered.version))
+    told = str({**version.tags, **client.get_run(version.run_id).data.tags}).encode()
+    files = [path for path in (project / "mlartifacts").rglob("*") if path.is_file()]
+    assert {"MLmodel", "pyfunc_model.py"} <= {path.name for path in files}
+    for place in (project, Path(register.__file__).parents[2], tempfile.gettempdir() + "/"):
+        assert str(place).encode() not in told
+        assert not [path for path in files if str(place).encode() in path.read_bytes()]
+    assert b"mlflow.user" not in told and b"mlflow.source" not in told
 
 
 def test_without_tracking_there_is_no_registry(project):
