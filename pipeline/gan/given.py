@@ -57,8 +57,17 @@ def _from_file(path: Path, stored: Format) -> ImageSet:
     manifest["image_id"] = [f"source-{row:05d}" for row in range(len(images))]
     manifest["label"] = labels
     manifest["origin"] = "real"
+    for name in ("images", "masks"):
+        _check_finite(path, name, arrays.get(name))
     binary = None if masks is None else (masks > 0).astype(np.uint8)
     return ImageSet(path, stored.meta, manifest, images, binary, np.arange(len(images)))
+
+
+def _check_finite(path: Path, name: str, array: NDArray[Any] | None) -> None:
+    if array is not None and (array.dtype.kind not in "buif" or not np.isfinite(array).all()):
+        raise DataError(
+            path, f"has {name} that are no finite numbers ({array.dtype}); give grey levels"
+        )
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:

@@ -43,6 +43,10 @@ def test_a_file_is_a_set_of_real_images(tmp_path):
         ({"labels": LABELS[:2]}, "has 3 images and 2 labels"),
         ({"masks": np.zeros((3, 1, 5, 4))}, "has masks"),
         ({"images": IMAGES[:, :, :3]}, r"has images \(1, 3, 4\), and the generator's"),
+        ({"images": IMAGES.astype(str)}, "has images that are no finite numbers"),
+        ({"images": IMAGES + 0j}, r"has images that are no finite numbers \(complex"),
+        ({"images": np.where(IMAGES == 5, np.nan, IMAGES)}, "has images that are no finite"),
+        ({"masks": np.full((3, 1, 4, 4), "x")}, "has masks that are no finite numbers"),
         ({"labels": np.array([None, "a", "b"], object)}, "neither an ImageSet's directory nor"),
     ],
 )
