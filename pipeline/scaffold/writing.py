@@ -1,11 +1,12 @@
 """Write a new part's files and its line in the registry; nothing is written over.
 
-All is checked before anything is written: the name, that no file and no entry of that name is
-there, and that the registry is laid out as expected.
+All is checked before anything is written: the name, that its class hides nothing that the templates
+use, that no file and no entry of that name is there, and that the registry is laid out as expected.
 """
 
 from __future__ import annotations
 
+import ast
 import keyword
 import re
 from importlib import resources
@@ -15,6 +16,8 @@ from pipeline.errors import DataError, choose_one_of
 from pipeline.scaffold.parts import PARTS, Part
 
 REGISTRY = Path("pipeline/registry.py")
+# Stands in for a name where only the rest of a template matters.
+_PLACEHOLDER = "zz_placeholder"
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 # With longer names the registry's line, and lines of the templates, would pass 100 columns.
 LONGEST = 20
@@ -41,7 +44,8 @@ def write(root: Path, kind: str, name: str) -> list[str]:
     _check_name(name)
     registered = _registered(root, part, name)
     texts = {Path(filled(path, name)): _template(it) for path, it in part.files.items()}
-    for path in texts:
+    for path, text in texts.items():
+        _check_class(path, text, name)
         if (root / path).exists():
             raise DataError(path, "is there already; choose another name")
     for path, text in texts.items():
@@ -70,6 +74,28 @@ def _check_name(name: str) -> None:
         raise DataError("NAME", f"got {len(name)} characters; give at most {LONGEST}")
     if keyword.iskeyword(name) or keyword.issoftkeyword(name):
         raise DataError("NAME", f"got {name!r}, which is a word of Python's; choose another name")
+
+
+def _check_class(path: Path, template: str, name: str) -> None:
+    """Refuse a class that would hide what its file imports, defines or reads."""
+    wanted = filled("@Class@", name)
+    if path.suffix == ".py" and "@Class@" in template and wanted in _names(template):
+        raise DataError(
+            "NAME",
+            f"got {name!r}, whose class {wanted} the template uses itself; choose another name",
+        )
+
+
+def _names(template: str) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(filled(template, _PLACEHOLDER))):
+        if isinstance(node, ast.Name):
+            names.add(node.id)
+        elif isinstance(node, ast.alias):
+            names.add(node.asname or node.name.partition(".")[0])
+        elif isinstance(node, ast.ClassDef | ast.FunctionDef):
+            names.add(node.name)
+    return names
 
 
 def _registered(root: Path, part: Part, name: str) -> str:

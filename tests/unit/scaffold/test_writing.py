@@ -68,6 +68,11 @@ def test_the_registry_gains_one_line_and_keeps_the_others(kind, root):
         ("family", "dcgan", "has 'dcgan' in FAMILIES"),
         ("source", "nifti", "has 'nifti' in SOURCES"),
         ("recipe", "mixup", "has 'mixup' in RECIPES"),
+        ("family", "sampled", "class Sampled the template uses itself; choose another"),
+        ("family", "shape", "class Shape the template"),
+        ("source", "scan", "class Scan the template"),
+        ("source", "any", "class Any the template"),
+        ("source", "options", "class Options the template"),
         ("monitor", "my_part", "choose one of family, recipe, source"),
     ],
 )
