@@ -37,11 +37,14 @@ def describe(contents: Contents) -> Description:
     missing = [name for name in _NEEDED if name not in shapes]
     if missing:
         return _foreign(files[0], shapes, missing)
+    labels = {part: _array(path, f"{part}_labels") for part in PARTS}
+    unfit = [name for part in PARTS for name in _unfit(part, shapes, labels[part])]
+    if unfit:
+        return _foreign(files[0], shapes, unfit)
     name = path.stem.lower().split("_")[0]
-    labels = {part: _labels(path, part) for part in PARTS}
     images = shapes["train_images"]
     spatial = images[1:-1] if len(images) == 4 and images[-1] == 3 else images[1:]
-    numbers = np.concatenate(list(labels.values()))
+    numbers = np.concatenate([found.reshape(-1) for found in labels.values()]).astype(np.int64)
     published = SETS[name].labels if name in SETS else ()
     counts = Counter({_named(int(n), published): int((numbers == n).sum()) for n in set(numbers)})
     parts = ", ".join(f"{part} {len(found)}" for part, found in labels.items())
@@ -81,7 +84,8 @@ def _foreign(file: str, shapes: dict[str, tuple[int, ...]], missing: list[str]) 
         sample=Sample({file: file}, None, {}),
         missing=[
             f"the arrays {', '.join(missing)}: save them by numpy.savez, images as (N, H, W), "
-            "(N, H, W, 3) or (N, D, H, W) in uint8 or uint16, labels as whole numbers (N, 1)"
+            "(N, H, W, 3) or (N, D, H, W) in uint8 or uint16, labels as whole numbers "
+            "from 0, (N,) or (N, 1)"
         ],
     )
 
@@ -105,8 +109,18 @@ def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
 _HEADERS: dict[tuple[int, int], Any] = {(2, 0): np.lib.format.read_array_header_2_0}
 
 
-def _labels(path: Path, part: str) -> NDArray[np.int64]:
-    return _array(path, f"{part}_labels").reshape(-1).astype(np.int64)
+def _unfit(part: str, shapes: dict[str, tuple[int, ...]], labels: NDArray[Any]) -> list[str]:
+    """Names of a part's arrays that are there and no images, or no labels of them."""
+    images = shapes[f"{part}_images"]
+    fit = {
+        "images": len(images) in (3, 4) and min(images[1:]) > 0,
+        "labels": (
+            labels.dtype.kind in "iu"
+            and labels.shape in (images[:1], (*images[:1], 1))
+            and not (labels < 0).any()
+        ),
+    }
+    return [f"{part}_{name}" for name, fits in fit.items() if not fits]
 
 
 def _array(path: Path, name: str) -> NDArray[Any]:

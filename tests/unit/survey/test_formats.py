@@ -177,6 +177,27 @@ class TestNpz:
         assert found.source is None and said["arrays"] == "2, of the shapes 3 x 4; 2"
         assert "train_images" in found.missing[0]
 
+    @pytest.mark.parametrize(
+        ("name", "array"),
+        [
+            ("val_labels", np.array(["a", "b"])),
+            ("val_labels", np.array([0, -1])),
+            ("val_labels", np.array([0.0, np.nan])),
+            ("val_labels", np.zeros((2, 14), np.uint8)),
+            ("val_labels", np.zeros(3, np.uint8)),
+            ("val_images", np.zeros(2, np.uint8)),
+        ],
+    )
+    def test_what_is_no_image_or_label_is_named(self, name, array, tmp_path):
+        """Nothing is suggested for params.yaml; what to save instead is said."""
+        path = scan_trees.npz(tmp_path) / "breastmnist.npz"
+        with np.load(path) as arrays:
+            np.savez(path, **{**arrays, name: array})
+        found, _ = described(tmp_path)
+        assert found.source is None and found.missing[0].startswith("the arrays")
+        assert name in found.missing[0].partition(":")[0]
+        assert "whole numbers from 0, (N,) or (N, 1)" in found.missing[0]
+
     @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 damaged", b"no archive" * 50])
     def test_a_damaged_file_is_a_sentence(self, content, tmp_path):
         """Whatever is wrong with it."""
