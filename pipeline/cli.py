@@ -124,7 +124,7 @@ def gpu_check(
     wanted, kinds = (
         [each.strip() for each in text.split(",") if each.strip()] for text in (names, precisions)
     )
-    pixels = [int(each) for each in size.split(",")]
+    pixels = workflow.parsed_size(size)
     print(f"{'family':<14}{'precision':<11}{'images/s':>10}{'peak GiB':>10}")
     failed = False
     for each in workflow.run(device, wanted, pixels, seconds, kinds):

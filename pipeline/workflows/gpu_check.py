@@ -7,6 +7,7 @@ the machine knows, and samples; what fails is told and the check goes on.
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.compute import Machine, autocast, choose_device, prepare
-from pipeline.errors import ParameterError
+from pipeline.errors import DataError, ParameterError
 from pipeline.imageset import ImageSet, ImageSetWriter, Meta
 from pipeline.registry import FAMILIES
 from pipeline.seeding import numpy_rng, seed_initialisation, torch_rng
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _IMAGES = 96
 _CLASSES = ("smooth", "rough")
 _WARM_UP = 3
+_PIXELS = re.compile(r"[1-9][0-9]{0,4}")
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,18 @@ def run(
             for precision in precisions:
                 machine = Machine(resolved, precision=precision)
                 yield _check(name, images, machine, seconds)
+
+
+def parsed_size(text: str) -> tuple[int, ...]:
+    """Read `64,64` or `32,32,32`.
+
+    Raises:
+        DataError: If it is neither two nor three whole numbers from 1 on.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) not in (2, 3) or not all(_PIXELS.fullmatch(part) for part in parts):
+        raise DataError("--size", f"got {text!r}; give whole numbers, e.g. 64,64 or 32,32,32")
+    return tuple(int(part) for part in parts)
 
 
 def _blobs(root: Path, size: tuple[int, ...]) -> ImageSet:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pipeline.errors import ParameterError
+from pipeline.errors import DataError, ParameterError
 from pipeline.gan.families.dcgan import Dcgan
 from pipeline.workflows import gpu_check
 
@@ -47,3 +47,16 @@ def test_wants_a_gpu_or_the_word_cpu(monkeypatch):
         list(gpu_check.run("auto", [], (16, 16), 1.0, ["fp32"]))
     with pytest.raises(ParameterError, match="choose one of"):
         list(gpu_check.run("cpu", ["dcgn"], (16, 16), 1.0, ["fp32"]))
+
+
+def test_a_size_is_whole_numbers():
+    """Two of them or three."""
+    assert gpu_check.parsed_size("64, 32") == (64, 32)
+    assert gpu_check.parsed_size("8,16,32") == (8, 16, 32)
+
+
+@pytest.mark.parametrize("text", ["abc", "64", "64,", "64,0", "64,-1", "1,2,3,4", "6.5,6", ""])
+def test_another_size_is_refused(text):
+    """The option is named."""
+    with pytest.raises(DataError, match=r"--size: got .*; give whole numbers, e\.g\. 64,64"):
+        gpu_check.parsed_size(text)
