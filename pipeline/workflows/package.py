@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from pipeline.config import Params
 from pipeline.errors import DataError
+from pipeline.new_directory import new_directory
 
 
 def run(
@@ -34,17 +34,10 @@ def run(
     from pipeline.exports.bundle.writing import write_bundle
 
     directory = root / (out or Path("packages") / f"{family}-{model}")
-    if directory.exists():
-        raise DataError(directory, "is there already and stays as it is; choose another with --out")
     try:
         text = None if licence is None else licence.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise DataError(licence, f"is not a readable text file ({error})") from error
-    half = directory.with_name(f".{directory.name}.half")
-    shutil.rmtree(half, ignore_errors=True)
-    try:
+    with new_directory(directory) as half:
         write_bundle(params, root, family, model, half, text)
-        half.rename(directory)
-    finally:
-        shutil.rmtree(half, ignore_errors=True)
     return directory

@@ -6,7 +6,6 @@ bit, and image i of a class depends on the label, the seed, i and the model alon
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from pipeline.config import Params
 from pipeline.errors import DataError, choose_one_of
 from pipeline.gan.naming import file_name
 from pipeline.imageset import ImageSet
+from pipeline.new_directory import new_directory
 
 _SHOWN = 16
 
@@ -56,21 +56,17 @@ def run(
             or training rows are missing.
     """
     from pipeline.gan.generator import image_seed
-    from pipeline.gan.sets import write_samples
-    from pipeline.gan.trained import open_trained
+    from pipeline.gan.sets import spacing_by_parents, write_samples
+    from pipeline.gan.trained import locate, open_trained
 
     out = order.directory(root)
-    if out.exists():
-        raise DataError(out, "is there already and stays as it is; choose another with --out")
-    generator = open_trained(params.compute, root, order.family, order.model)
-    classes = generator.classes
-    if order.label is not None and order.label not in classes:
-        raise DataError("--label", choose_one_of(order.label, classes))
-    labels = classes if order.label is None else (order.label,)
-    # Whoever finds the directory finds all of it.
-    half = out.with_name(f".{out.name}.half")
-    shutil.rmtree(half, ignore_errors=True)
-    try:
+    with new_directory(out) as half:
+        generator = open_trained(params.compute, root, order.family, order.model)
+        _, template = locate(root, order.family, order.model)
+        classes = generator.classes
+        if order.label is not None and order.label not in classes:
+            raise DataError("--label", choose_one_of(order.label, classes))
+        labels = classes if order.label is None else (order.label,)
         write_samples(
             half,
             generator,
@@ -78,11 +74,9 @@ def run(
             lambda label, index: image_seed(order.seed, label, index),
             prefix=f"{order.family}-{order.model}-s{order.seed}",
             advance=advance,
+            spacing=spacing_by_parents(template),
         )
         _show(half)
-        half.rename(out)
-    finally:
-        shutil.rmtree(half, ignore_errors=True)
     return out
 
 

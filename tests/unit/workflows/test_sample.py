@@ -61,6 +61,14 @@ def test_refuses_to_overwrite(project, tmp_path):
     assert not list((tmp_path / "there").iterdir())
 
 
+@pytest.mark.parametrize("place", ["file/x", "file/x/y"])
+def test_says_where_it_cannot_write(project, tmp_path, place):
+    """Below a file there is no directory."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match=r"--out: .* cannot be written to .*; choose another"):
+        sampled(project, out=tmp_path / place)
+
+
 @pytest.mark.parametrize(
     ("family", "wanted", "sentence"),
     [
