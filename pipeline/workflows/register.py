@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from pipeline import tracking
 from pipeline.config import Params
 from pipeline.errors import DataError, ParameterError, PipelineError
 from pipeline.tracking import GeneratorModel, Registered
+
+if TYPE_CHECKING:
+    from pipeline.exports.bundle.writing import Bundle
 
 
 def run(
@@ -37,20 +41,7 @@ def run(
         )
     with TemporaryDirectory() as directory:
         bundle = write_bundle(params, root, family, model, Path(directory) / "bundle")
-        generator = bundle.generator
-        tags = {"family": family, "fold": model, "dvc_md5": bundle.dvc_md5}
-        packed = GeneratorModel(
-            name=f"{family}-{model}",
-            bundle=bundle.directory,
-            content=bundle.content,
-            classes=generator.classes,
-            shape=generator.format.shape,
-            dtype=generator.format.dtype,
-            masks=generator.makes_masks,
-            needs=bundle.needs,
-            requirements=bundle.requirements,
-            tags={**{name: tag for name, tag in tags.items() if tag}, **tracking.circumstances()},
-        )
+        packed = _described(bundle, family, model)
         try:
             return tracking.register_generator(tracking.open_store(params), packed, alias)
         except PipelineError:
@@ -58,3 +49,21 @@ def run(
         except Exception as error:
             reason = " ".join(str(error).split())[:300]
             raise DataError("MLflow", f"its store cannot be used ({reason})") from error
+
+
+def _described(bundle: Bundle, family: str, model: str) -> GeneratorModel:
+    """A bundle as the registry has it."""
+    generator = bundle.generator
+    tags = {"family": family, "fold": model, "dvc_md5": bundle.dvc_md5}
+    return GeneratorModel(
+        name=f"{family}-{model}",
+        bundle=bundle.directory,
+        content=bundle.content,
+        classes=generator.classes,
+        shape=generator.format.shape,
+        dtype=generator.format.dtype,
+        masks=generator.makes_masks,
+        needs=bundle.needs,
+        requirements=bundle.requirements,
+        tags={**{name: tag for name, tag in tags.items() if tag}, **tracking.circumstances()},
+    )
