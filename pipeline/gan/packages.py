@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from pipeline import tensorfile
-from pipeline.compute import Machine
+from pipeline.compute import Machine, choose_device
 from pipeline.errors import DataError, ParameterError
 from pipeline.gan.diets.diet import Carried, Offers
 from pipeline.gan.family import Family, Shape
@@ -63,13 +63,13 @@ def open_package(
     Args:
         directory: That `save_package` wrote to.
         sources: Images to make others from, for families whose settings say what they `need`.
-        device: Where to compute.
+        device: Where to compute; `auto` is a GPU where there is one.
 
     Raises:
-        DataError: If the package is damaged.
+        DataError: If the package is damaged, or the device is not there.
     """
     settings = read_settings(directory)
-    machine = Machine(device, settings["threads"], precision=settings["precision"])
+    machine = Machine(_device(device), settings["threads"], precision=settings["precision"])
 
     def load(label: str) -> Maker:
         path = directory / settings["models"][label]
@@ -82,10 +82,22 @@ def open_package(
             offers = kind.offers(carried, machine.device)
         else:
             own = None if model.conditional else label
-            offers = _checked_sources(model, own, label, sources, kind.needs, device)
+            offers = _checked_sources(model, own, label, sources, kind.needs, machine.device)
         return Maker(model, offers, facts["classes"].index(label))
 
     return Generator(settings["family"], stored_format(settings), load, machine)
+
+
+def _device(name: str) -> str:
+    """Resolve a device, whose name no params.yaml holds here."""
+    try:
+        # Nothing can be computed on `meta`, which is always there.
+        found = None if name == "meta" else choose_device(name)
+    except ParameterError:
+        found = None
+    if found is None:
+        raise DataError("device", f"got {name!r}, which this machine lacks; use auto or cpu")
+    return found
 
 
 def _load(path: Path) -> tuple[Family, dict[str, Any], Carried]:

@@ -22,11 +22,12 @@ from pipeline.errors import DataError
 from pipeline.gan.checkpoints import load_model
 from pipeline.gan.diets.diet import Carried, Carries, Diet, Offers
 from pipeline.gan.family import Family
-from pipeline.gan.generator import Format, Generator, computing, image_seed
+from pipeline.gan.generator import Format, Generator, Made, computing, image_seed
 from pipeline.gan.naming import file_name
 from pipeline.gan.packages import SETTINGS, VERSION, open_package, read_settings
 from pipeline.gan.rows import Rows, classes_made, offers_from
 from pipeline.gan.sampling import sample
+from pipeline.gan.sets import spacing_by_parents
 from pipeline.gan.weights import flat
 from pipeline.imageset import ImageSet
 from pipeline.registry import DIETS, FAMILIES
@@ -64,22 +65,14 @@ def save_package(
         DataError: If a model is missing, does not fit, or cannot be taken apart.
     """
     kind: type[Family] = FAMILIES.load(family)
-    offers = packed_offers(template, machine)
     files: dict[str, str] = {}
     for own in [None] if kind.conditional else template.meta.classes:
-        name = f"{file_name(own)}.safetensors"
-        model, facts = load_model(models / name)
+        place = f"models/{file_name(own)}.safetensors"
+        model, facts = load_model(models / Path(place).name)
         model.networks.to(machine.device)
-        made = classes_made(template.meta.classes, own)
-        read = _tensors_read(model, offers(model, own), list(made.values()), machine)
-        carried = Carried() if _needs(kind) else _carried(template, model, own)
-        built = {"family": family, "shape": facts["shape"], "options": _outgoing(facts["options"])}
-        tensorfile.save(
-            directory / "models" / name,
-            flat({"networks": read, "offers": carried.tensors}),
-            {**built, "classes": list(made), "offers": carried.facts},
-        )
-        files |= dict.fromkeys(made, f"models/{name}")
+        facts["options"] = _outgoing(facts["options"])
+        made = _save_model(directory / place, model, facts, template, own, machine)
+        files |= dict.fromkeys(made, place)
     stored = Format.of(template)
     settings = {
         "version": VERSION,
@@ -89,6 +82,7 @@ def save_package(
         "meta": asdict(stored.meta),
         "shape": list(stored.shape),
         "dtype": stored.dtype.name,
+        "spacing_mm": list(spacing_by_parents(template)(())),
         "threads": machine.threads,
         "precision": machine.precision,
         "models": files,
@@ -103,18 +97,52 @@ def check_package(directory: Path, generator: Generator, template: ImageSet) -> 
     """Compare a package's images with those of the generator that it was packed from.
 
     Raises:
-        DataError: If one pixel differs.
+        DataError: If one pixel, mask, parent or attribute differs.
     """
     sources = template if read_settings(directory)["needs"] else None
     packed = open_package(directory, sources=sources, device=generator.machine.device)
     for label in generator.classes:
         pairs = zip(packed.make(label, 2, 0), generator.make(label, 2, 0), strict=True)
-        if not all(np.array_equal(one.image, other.image) for one, other in pairs):
+        if not all(_same(one, other) for one, other in pairs):
             raise DataError(
                 directory,
                 f"makes other images of {label!r} than `{generator.family}` does in the project; "
                 "a tensor that sampling needs was left behind",
             )
+
+
+def _save_model(
+    path: Path,
+    model: Family,
+    facts: Mapping[str, Any],
+    template: ImageSet,
+    own: str | None,
+    machine: Machine,
+) -> list[str]:
+    """Write what sampling reads of one model, and return the classes that it makes."""
+    made = classes_made(template.meta.classes, own)
+    offers = packed_offers(template, machine)(model, own)
+    read = _tensors_read(model, offers, list(made.values()), machine)
+    carried = Carried() if _needs(type(model)) else _carried(template, model, own)
+    built = {name: facts[name] for name in ("family", "shape", "options")}
+    tensorfile.save(
+        path,
+        flat({"networks": read, "offers": carried.tensors}),
+        {**built, "classes": list(made), "offers": carried.facts},
+    )
+    return list(made)
+
+
+def _same(one: Made, other: Made) -> bool:
+    pixels, others = (
+        [part for part in (each.image, each.mask) if part is not None] for each in (one, other)
+    )
+    return (
+        len(pixels) == len(others)
+        and all(map(np.array_equal, pixels, others))
+        and (one.label, one.seed, one.parents) == (other.label, other.seed, other.parents)
+        and dict(one.attributes) == dict(other.attributes)
+    )
 
 
 def _needs(kind: type[Family]) -> str:

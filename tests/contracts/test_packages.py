@@ -5,23 +5,28 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
+import nibabel
 import numpy as np
 import pytest
 import torch
 
 from pipeline import tensorfile
 from pipeline.errors import DataError
+from pipeline.exports.bundle import inference
 from pipeline.exports.bundle.writing import write_bundle
-from pipeline.gan import checkpoints, packages
+from pipeline.gan import checkpoints, packages, packing
 from pipeline.gan.family import Prepares
+from pipeline.gan.generator import Made
 from pipeline.gan.naming import file_name
 from pipeline.gan.rows import Rows
 from pipeline.gan.trained import open_trained
 from pipeline.gan.weights import below
-from pipeline.imageset import ImageSet, ImageSetWriter, Meta
+from pipeline.imageset import ImageSet, ImageSetWriter, Meta, parsed_spacing
 from pipeline.registry import DIETS, FAMILIES
 from pipeline.seeding import seed_initialisation
 from pipeline.workflows import sample
@@ -37,13 +42,16 @@ SMALL = {
     "latent": 4,
 }
 LABEL = tiny_project.CLASSES[1]
+SPACING = (2.5, 0.75, 0.5)
+# Rows to posterior, columns to the left, slices to the head, in NIfTI's right, anterior, superior.
+AFFINE = [[0, -0.75, 0, 0], [-2.5, 0, 0, 0], [0, 0, 0.5, 0], [0, 0, 0, 1]]
 NOT_FOR_SAMPLING = ("discriminator", "view", "perceptual", "inverse")
 
 
 def volumes(root: Path) -> ImageSet:
     """Write data/augmented with eight small volumes, masks and words among them."""
     rng = np.random.default_rng(0)
-    meta = Meta(tiny_project.CLASSES, ("CT",), "HU", (-100.0, 200.0))
+    meta = Meta(tiny_project.CLASSES, ("CT",), "HU", (-100.0, 200.0), orientation="PLS")
     directory = root / "data/augmented/r0f0"
     mask = np.zeros((1, 8, 16, 16), np.uint8)
     mask[:, 2:6, 5:11, 5:11] = 1
@@ -58,6 +66,7 @@ def volumes(root: Path) -> ImageSet:
                 patient_id=f"p{number:04d}",
                 origin="real",
                 mask=mask,
+                spacing_mm=SPACING,
                 attributes={"margin": ("sharp", "poor")[number % 4 // 2]},
             )
     return ImageSet.open(directory)
@@ -231,3 +240,49 @@ def test_volumes_are_packed_alike(name, tmp_path):
     (expected,) = open_trained(compute, tmp_path, name, "r0f0g0").make(LABEL, 1, seed=9)
     assert made.image.shape == (1, 8, 16, 16)
     assert np.array_equal(made.image, expected.image)
+
+
+@pytest.mark.parametrize("name", ["conditional", "inpainting"])
+def test_volumes_lie_where_the_scans_do(name, tmp_path, monkeypatch):
+    """The bundle's NIfTI and the set of `sample` keep axes and spacing, also those of sources."""
+    train(tmp_path, name, volumes(tmp_path))
+    out = tmp_path / "package"
+    bundle = write_bundle(tiny_project.params(), tmp_path, name, "r0f0g0", out)
+    monkeypatch.setattr(inference, "bundle_root", lambda: out)
+    sources = str(tmp_path / "data/augmented/r0f0") if bundle.needs else None
+    inference.Sampler(sources).write(LABEL, 1, 9, str(tmp_path / "made"), "nifti")
+    volume = nibabel.load(tmp_path / "made/0.nii.gz")
+    assert np.array_equal(volume.affine, AFFINE)
+    assert volume.header.get_xyzt_units()[0] == "mm"
+    sampled = sample.run(tiny_project.params(), tmp_path, sample.Order(name, LABEL, 1, seed=9))
+    images = ImageSet.open(sampled)
+    assert np.array_equal(images.stored()[0, 0], np.asanyarray(volume.dataobj))
+    assert parsed_spacing(images.manifest["spacing_mm"].iloc[0]) == SPACING
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"image": np.ones((1, 2, 2))},
+        {"mask": np.ones((1, 2, 2), np.uint8)},
+        {"mask": None},
+        {"parents": ("other",)},
+        {"attributes": {"margin": "poor"}},
+    ],
+)
+def test_a_package_that_makes_something_else_is_refused(changed, tmp_path, monkeypatch):
+    """Pixels, masks, parents and attributes are all compared."""
+    zeros = np.zeros((1, 2, 2), np.uint8)
+    whole = Made(zeros, zeros, LABEL, 1, ("i00001",), {"margin": "sharp"})
+
+    def making(made):
+        machine = SimpleNamespace(device="cpu")
+        return SimpleNamespace(
+            family="dcgan", classes=(LABEL,), machine=machine, make=lambda *_: iter([whole, made])
+        )
+
+    monkeypatch.setattr(packing, "read_settings", lambda _: {"needs": ""})
+    monkeypatch.setattr(packing, "open_package", lambda *_, **__: making(whole))
+    packing.check_package(tmp_path, making(whole), None)
+    with pytest.raises(DataError, match=f"makes other images of {LABEL!r}"):
+        packing.check_package(tmp_path, making(replace(whole, **changed)), None)

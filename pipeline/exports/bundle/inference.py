@@ -6,10 +6,11 @@ In a bundle this file is part of a copy of the program that lies beside `configs
 from __future__ import annotations
 
 import csv
+import itertools
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 import torch
@@ -18,12 +19,15 @@ from torch import Tensor, nn
 
 from pipeline.errors import DataError, PipelineError, choose_one_of
 from pipeline.gan.family import Walks
-from pipeline.gan.generator import Generator, Made
+from pipeline.gan.generator import Format, Generator, Made
 from pipeline.gan.given import open_given
-from pipeline.gan.packages import open_package, read_settings, stored_format
+from pipeline.gan.packages import SETTINGS, open_package, read_settings, stored_format
+from pipeline.gan.sets import spacing_by_parents
+from pipeline.imageset.orientation import axes_of
 
 FORMATS = ("npz", "nifti")
 _ABOVE = 3
+Spacing: TypeAlias = Callable[[Sequence[str]], tuple[float, ...]]
 
 
 def bundle_root() -> Path:
@@ -40,12 +44,11 @@ def open_bundle(
         sources: Your own images, for a generator that makes images from others.
         device: `cpu`, `cuda`, ...
         root: The bundle's directory; by default the one that holds this file.
+
+    Raises:
+        DataError: If the bundle is damaged, the images do not fit, or the device is not there.
     """
-    directory = bundle_root() if root is None else Path(root)
-    given = None
-    if sources:
-        given = open_given(Path(sources), stored_format(read_settings(directory)))
-    return open_package(directory, sources=given, device=device)
+    return _opened(sources, device, bundle_root() if root is None else Path(root))[0]
 
 
 class Sampler:
@@ -58,7 +61,7 @@ class Sampler:
 
     def __init__(self, sources: str | None = None, device: str = "cpu") -> None:
         try:
-            self._generator = open_bundle(sources, device)
+            self._generator, self._spacing = _opened(sources, device, bundle_root())
         except PipelineError as error:
             _stop(error)
 
@@ -75,9 +78,30 @@ class Sampler:
             output_format: `npz` for one file, `nifti` for one file an image.
         """
         try:
-            _write(self._generator, label, count, seed, Path(output_dir), output_format)
+            labels = _checked(self._generator, label, count, seed, output_format)
+            made = (each for name in labels for each in self._generator.make(name, count, seed))
+            self._write(made, count * len(labels), Path(str(output_dir)), output_format)
         except PipelineError as error:
             _stop(error)
+
+    def _write(self, made: Iterable[Made], total: int, out: Path, output_format: str) -> None:
+        if (out / "labels.csv").exists():
+            raise DataError(out, "holds images already; choose another output_dir")
+        images = iter(made)
+        # The first image shows whether anything can be made, before there is a directory.
+        first = next(images)
+        whole = itertools.chain([first], images)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            if output_format == "npz":
+                rows = _write_npz(out, whole, total)
+            else:
+                rows = _write_nifti(out, whole, total, self._generator.format, self._spacing)
+            _write_table(out / "labels.csv", rows)
+        except OSError as error:
+            raise DataError(
+                "output_dir", f"{str(out)!r} cannot be written to; choose another"
+            ) from error
 
 
 class LatentNetwork(nn.Module):
@@ -108,33 +132,35 @@ def _stop(error: PipelineError) -> NoReturn:
     sys.exit(f"Error: {error}")
 
 
-def _write(
-    generator: Generator, label: object, count: int, seed: int, out: Path, output_format: str
-) -> None:
+def _opened(sources: object, device: object, directory: Path) -> tuple[Generator, Spacing]:
+    """A bundle's generator, and how to tell its images' pixel spacing."""
+    settings = read_settings(directory)
+    shared = tuple(settings["spacing_mm"])
+    if sources is None or sources == "":
+        return open_package(directory, device=str(device)), lambda _: shared
+    given = open_given(Path(str(sources)), stored_format(settings))
+    spacing = spacing_by_parents(given) if settings["needs"] else lambda _: shared
+    return open_package(directory, sources=given, device=str(device)), spacing
+
+
+def _checked(
+    generator: Generator, label: object, count: int, seed: int, output_format: str
+) -> tuple[str, ...]:
+    """The classes that are asked for, if all else that is asked for is possible."""
     if output_format not in FORMATS:
         raise DataError("output_format", choose_one_of(output_format, FORMATS))
     for name, value, least in (("count", count, 1), ("seed", seed, 0)):
         if not isinstance(value, int) or value < least:
             raise DataError(name, f"got {value!r}; give a whole number from {least} on")
-    if (out / "labels.csv").exists():
-        raise DataError(out, "holds images already; choose another output_dir")
-    labels = generator.classes if label is None else (str(label),)
-    made = (each for name in labels for each in generator.make(name, count, seed))
-    # The first image shows whether anything can be made, before there is a directory.
-    first = next(made)
-    out.mkdir(parents=True, exist_ok=True)
-    write = _write_npz if output_format == "npz" else _write_nifti
-    rows = write(out, _chained(first, made), count * len(labels))
+    return generator.classes if label is None else (str(label),)
+
+
+def _write_table(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    with (out / "labels.csv").open("w", newline="", encoding="utf-8") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-
-
-def _chained(first: Made, others: Iterable[Made]) -> Iterable[Made]:
-    yield first
-    yield from others
 
 
 def _row(made: Made, file: str) -> dict[str, object]:
@@ -159,19 +185,22 @@ def _write_npz(out: Path, made: Iterable[Made], count: int) -> list[dict[str, ob
     return rows
 
 
-def _write_nifti(out: Path, made: Iterable[Made], count: int) -> list[dict[str, object]]:
-    """A file an image, one in memory at a time; the pixels' spacing is not known."""
+def _write_nifti(
+    out: Path, made: Iterable[Made], count: int, stored: Format, spacing: Spacing
+) -> list[dict[str, object]]:
+    """A file an image, one in memory at a time."""
     try:
-        import nibabel
+        from pipeline.exports.nifti_file import save_nifti
     except ImportError as error:
         raise DataError("output_format", "nifti needs the package nibabel; use npz") from error
+    meta = stored.meta
+    axes = axes_of(meta.orientation, len(stored.shape) - 1, place=SETTINGS)
     rows = []
     for number, each in enumerate(made):
         name = f"{number:0{len(str(count))}d}"
-        for ending, part in (("", each.image), ("-mask", each.mask)):
+        for ending, part, unit in (("", each.image, meta.unit), ("-mask", each.mask, "mask")):
             if part is not None:
-                array = part[0] if len(part) == 1 else np.moveaxis(part, 0, -1)
-                image = nibabel.Nifti1Image(np.ascontiguousarray(array), np.eye(4))
-                nibabel.save(image, out / f"{name}{ending}.nii.gz")
+                path = out / f"{name}{ending}.nii.gz"
+                save_nifti(path, part, axes, spacing(each.parents), unit)
         rows.append(_row(each, f"{name}.nii.gz"))
     return rows

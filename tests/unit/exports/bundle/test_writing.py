@@ -13,7 +13,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from pipeline.exports.bundle import configs
+from pipeline.exports.bundle import configs, inference
 from pipeline.exports.bundle.card import Origin, data_license
 from pipeline.exports.bundle.writing import write_bundle
 from pipeline.exports.facts import PURPOSE, Facts
@@ -103,6 +103,24 @@ def test_a_wrong_label_is_one_sentence(project):
     assert done.returncode == 1
     assert "Error: label: got 'x'; choose one of benign, malign / grade: 3" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sentence"),
+    [
+        ({"device": "cuda:77"}, "device: got 'cuda:77', which this machine lacks; use auto or cpu"),
+        ({"device": "meta"}, "device: got 'meta', which this machine lacks; use auto or cpu"),
+        ({"output_dir": "/dev/null/x"}, "output_dir: '/dev/null/x' cannot be written to"),
+        ({"sources": 7}, "7: is neither an ImageSet's directory nor a readable .npz file"),
+    ],
+)
+def test_a_mistake_ends_in_one_sentence(project, wanted, sentence, monkeypatch):
+    """Also where MONAI turns what is written into numbers."""
+    monkeypatch.setattr(inference, "bundle_root", lambda: project[1])
+    given = {"output_dir": "eval", "sources": None, "device": "cpu", **wanted}
+    with pytest.raises(SystemExit) as caught:
+        inference.Sampler(given["sources"], given["device"]).write(None, 1, 0, given["output_dir"])
+    assert f"Error: {sentence}" in str(caught.value)
 
 
 def test_the_schema_refuses_what_lacks_a_version(project):
