@@ -7,16 +7,13 @@ classifier that was trained on them; and in any other fold its images would brin
 
 from __future__ import annotations
 
-import re
 import warnings
 from pathlib import Path
 
 from pipeline.errors import LeakError
 from pipeline.imageset import ImageSet
 from pipeline.readers.imageset import trained_on
-from pipeline.splits import Splits
-
-_FOLD = re.compile(r"r(\d+)f(\d+)(?:g\d+)?")
+from pipeline.splits import Splits, parse_fold
 
 
 class LeakWarning(UserWarning):
@@ -71,16 +68,15 @@ def fold_of(name: str) -> tuple[int, int]:
     Raises:
         LeakError: If it is no such name.
     """
-    match = _FOLD.fullmatch(name)
-    if match is None:
+    found = parse_fold(name)
+    if found is None:
         raise LeakError(f"trained_on: got {name!r}; expected the name of a fold, e.g. r0f1")
-    return int(match[1]), int(match[2])
+    return found[:2]
 
 
 def _compare_names(real: ImageSet, synthetic: ImageSet, pairs: list[tuple[int, int]]) -> None:
     """Without splits.csv, go by the name of the real set, as data/augmented/r0f1 has one."""
-    match = _FOLD.fullmatch(real.root.name)
-    if match is None:
+    if parse_fold(real.root.name) is None:
         names = ", ".join(f"r{repeat}f{fold}" for repeat, fold in pairs)
         warnings.warn(
             f"{synthetic.root}: was made from training patients of {names}, and nothing tells "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +9,7 @@ from pipeline.imageset import ImageSet as Images
 from pipeline.imageset import parsed_spacing
 from pipeline.readers.reader import About, Record
 from pipeline.sources.source import Broken
-
-FOLD = re.compile(r"r\d+f\d+(g\d+)?")
+from pipeline.splits import parse_fold
 
 
 class ImageSet:
@@ -57,7 +55,7 @@ class ImageSet:
 
 def trained_on(images: Images) -> list[str]:
     """The fold that each image's generator learnt from: by its row, else by the set's name."""
-    if "trained_on" in images.manifest:
-        return [str(fold) for fold in images.manifest["trained_on"]]
-    name = images.root.name if FOLD.fullmatch(images.root.name) else ""
-    return [name] * len(images)
+    name = images.root.name if parse_fold(images.root.name) else ""
+    if "trained_on" not in images.manifest:
+        return [name] * len(images)
+    return [str(fold) or name for fold in images.manifest["trained_on"]]

@@ -157,6 +157,10 @@ def _listed(path: Path) -> frozenset[str]:
 
 
 def _plain(identifier: str) -> str:
-    """Without what tables do to identifiers: capitals, and the point of numbers."""
+    """Without what tables do to identifiers: capitals, and of numbers the point and zeros before.
+
+    Two patients may become one, such as 12 and 0012: whoever it may be counts as seen.
+    """
     plain = identifier.strip().casefold()
-    return plain.removesuffix(".0") if plain.removesuffix(".0").isdigit() else plain
+    number = plain.removesuffix(".0")
+    return (number.lstrip("0") or "0") if number.isdigit() else plain

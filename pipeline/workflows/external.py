@@ -189,6 +189,8 @@ def _convert(job: _Job, report: Report) -> dict[str, Any]:
             elif found.trained_on and fold_of(found.trained_on) != (job.repeat, job.fold):
                 other_folds += 1
             else:
+                # From here on the set is the fold's, whatever it was made for.
+                found = replace(found, trained_on=job.set_name)
                 add(writer, found, f"{job.name}-{job.set_name}-{number:05d}", job.name)
                 written[found.label] += 1
     _check_outcome(job, len(reader), broken, written)

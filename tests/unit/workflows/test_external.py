@@ -12,8 +12,10 @@ from ruamel.yaml import YAML
 
 from pipeline import config
 from pipeline.config import Params, parse
+from pipeline.data import check_leaks, sklearn_arrays
 from pipeline.errors import DataError, LeakError, ParameterError
 from pipeline.imageset import ImageSet
+from pipeline.readers import provenance
 from pipeline.splits import Splits
 from pipeline.tracking import NullRun
 from pipeline.workflows import assess, classify, compare, export, external, report
@@ -160,6 +162,15 @@ def test_each_fold_may_have_a_set_of_its_own(project):
         ImageSet.open(project / f"data/synthetic/theirs/r0f{fold}g0").stored() for fold in (0, 1)
     )
     assert not np.array_equal(first, second)
+    for fold in (0, 1):
+        images = ImageSet.open(project / f"data/synthetic/theirs/r0f{fold}g0")
+        assert set(images.manifest["trained_on"]) == {f"r0f{fold}g0"}
+        real = ImageSet.open(project / f"data/augmented/r0f{1 - fold}")
+        with pytest.raises(LeakError):
+            check_leaks(real, images, None)
+        _, _, _, folds = sklearn_arrays(ImageSet.open(project / "data/images"), images)
+        added = [int((train >= len(splits.frame) // 2).sum()) for train, _ in folds.split()]
+        assert added[1 - fold] == 0 < added[fold]
     assert found(project)["folds"]["r0f1g0"]["saw_patients"] == {
         "train": 24, "val": 0, "excluded": 0,
     }  # fmt: skip
@@ -176,14 +187,29 @@ def test_strangers_are_no_leak(project, monkeypatch):
         assert path.is_dir() or b"ROE-1234" not in path.read_bytes()
 
 
-def test_identifiers_of_the_scans_are_known(project, monkeypatch):
-    """A list in the scans' own words, capitals aside, meets the pseudonyms; it is not repeated."""
+@pytest.mark.parametrize(
+    ("scans", "list_"),
+    [("Doe-12", "DOE-12"), ("0012", "12"), ("12", "0012"), ("0012", "12.0"), ("000", "0")],
+)
+def test_identifiers_of_the_scans_are_known(project, monkeypatch, scans, list_):
+    """A list in the scans' words, or what a spreadsheet makes of these; it is not repeated."""
     tested = sorted(Splits.open(project / "data/splits.csv").ids(0, 0, "test"))[0]
-    monkeypatch.setattr(external.enrolment, "patients", lambda params, root: {"Doe-12": tested})
-    (project / "theirs/patients.csv").write_text("sex,patient\nF,DOE-12\n")
+    monkeypatch.setattr(external.enrolment, "patients", lambda params, root: {scans: tested})
+    (project / "theirs/patients.csv").write_text(f"sex,patient\nF,{list_}\n")
     with pytest.raises(LeakError, match=tested) as refused:
         external.run(parameters(trained_on="patients.csv"), project, "theirs", NullRun())
-    assert "doe" not in str(refused.value).lower()
+    told = str(refused.value).lower().replace(tested, "")
+    assert list_ == "0" or list_.lower() not in told
+
+
+@pytest.mark.parametrize(("scans", "list_"), [("0012", "120"), ("A012", "A12"), ("0012", "1")])
+def test_strangers_with_a_similar_number_are_strangers(project, scans, list_):
+    """Zeros are dropped before a number alone."""
+    tested = sorted(Splits.open(project / "data/splits.csv").ids(0, 0, "test"))[0]
+    (project / "theirs/patients.csv").write_text(f"patient\n{list_}\n")
+    images = ImageSet.open(project / "data/images")
+    seen = provenance.read("patients.csv", project / "theirs", images, lambda: {scans: tested})
+    assert (seen.listed, seen.patients) == (1, frozenset())
 
 
 def test_copies_of_test_images_are_refused_and_near_ones_told(project):
