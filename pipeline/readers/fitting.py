@@ -1,10 +1,11 @@
 """Bring somebody's images to one shape, unit and set of classes, and count what was changed.
 
-The rule, in this order. Channels: grey is repeated for colour, colour becomes grey by ITU-R 601.
-Shape: what sticks out of the wanted proportions is cut off evenly at both ends, and the rest is
-resampled in one linear interpolation, averaging where it shrinks. Values: in the wanted unit they
-stay as they are; in another one the window of the set is mapped onto the wanted window, a straight
-line that can be reversed. What the stored type cannot hold is clipped.
+The rule, in this order. Axes are turned to the wanted orientation where both are known. Channels:
+grey is repeated for colour, colour becomes grey by ITU-R 601. Shape: what sticks out of the wanted
+proportions is cut off evenly at both ends, and the rest is resampled in one linear interpolation,
+averaging where it shrinks. Values: in the wanted unit, such as HU, they stay as they are; grey
+levels between other ends, or another unit, are mapped from the set's window onto the wanted one, a
+straight line that can be reversed. What the stored type cannot hold is clipped.
 """
 
 from __future__ import annotations
@@ -19,10 +20,13 @@ from numpy.typing import NDArray
 
 from pipeline.errors import PipelineError
 from pipeline.imageset import Meta
+from pipeline.readers import turning
 from pipeline.readers.reader import About, Reader, Record
 from pipeline.sources import geometry, guarded
 from pipeline.sources.source import Broken, UnusableError
 
+# Units whose values mean something only between black and white.
+_RELATIVE = frozenset({"grey level", "intensity"})
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -53,14 +57,15 @@ class Fitting:
         about: What the set says of itself.
 
     Attributes:
-        changes: How many images were changed, by what was done: `channels`, `cropped`,
+        changes: How many images were changed, by what was done: `turned`, `channels`, `cropped`,
             `resampled`, `rescaled`, `clipped`, `relabelled`.
     """
 
     def __init__(self, wanted: Wanted, about: About) -> None:
         self.changes: Counter[str] = Counter()
         self._wanted = wanted
-        self._window = None if about.unit == wanted.meta.unit else about.window
+        self._orientation = about.orientation
+        self._window = None if _is_same_scale(about, wanted) else about.window
         if self._window is None and about.unit != wanted.meta.unit:
             raise UnknownUnitError(wanted.meta.unit)
 
@@ -77,6 +82,7 @@ class Fitting:
             raise UnusableError(f"its class {record.label!r} is none of {known}: map it in classes")
         if label != record.label:
             changed.add("relabelled")
+        record = self._turned(record, changed)
         image = self._channels(record.image, changed)
         image, mask, spacing = self._shaped(image, record, changed)
         image = self._valued(image, changed)
@@ -87,12 +93,33 @@ class Fitting:
         self.changes.update(changed)
         return replace(record, label=label, image=image, mask=mask, spacing_mm=spacing)
 
+    def _turned(self, record: Record, changed: set[str]) -> Record:
+        """The record in the wanted orientation, with as many spacings as axes."""
+        dims, mask, spacing = record.image.ndim - 1, record.mask, record.spacing_mm
+        if spacing is not None:
+            if len(spacing) < dims:
+                raise UnusableError(f"is {dims}D, but has a spacing of {len(spacing)} numbers")
+            spacing = spacing[:dims]  # a slice of a volume has the volume's
+        have, want = (codes[:dims] for codes in (self._orientation, self._wanted.meta.orientation))
+        turn = None
+        if turning.is_known(have) and turning.is_known(want) and len(have) == len(want) == dims:
+            turn = turning.between(have, want)
+        if turn is None:
+            return replace(record, spacing_mm=spacing)
+        changed.add("turned")
+        return replace(
+            record,
+            image=turn.image(record.image),
+            mask=None if mask is None else turn.image(mask),
+            spacing_mm=None if spacing is None else turn.spacing(spacing),
+        )
+
     def _channels(self, image: NDArray[Any], changed: set[str]) -> NDArray[Any]:
         have, want = len(image), self._wanted.shape[0]
         if have == want:
             return image
         changed.add("channels")
-        if have == 1:
+        if (have, want) == (1, 3):
             return np.repeat(image, want, axis=0)
         if (have, want) == (3, 1):
             return np.tensordot(_LUMA, image.astype(np.float32), 1)[None]
@@ -134,6 +161,17 @@ class Fitting:
             changed.add("clipped")
             image = np.clip(image, bounds.min, bounds.max)
         return image
+
+
+def _is_same_scale(about: About, wanted: Wanted) -> bool:
+    """Whether values mean the same in both."""
+    if about.unit != wanted.meta.unit:
+        return False
+    if about.unit not in _RELATIVE or about.window in (None, wanted.meta.window):
+        return True
+    # The whole range of the type that is stored: grey levels just as they were.
+    dtype = wanted.dtype
+    return dtype.kind == "u" and about.window == (0.0, float(np.iinfo(dtype).max))
 
 
 class UnknownUnitError(PipelineError):

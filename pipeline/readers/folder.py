@@ -11,9 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from pipeline.imageset import narrowest_dtype
-from pipeline.readers.listing import Entry, entries, inside, read_card
+from pipeline.readers.cards import read_card
+from pipeline.readers.listing import Entry, entries, inside
 from pipeline.readers.reader import About, Record
 from pipeline.sources.pictures import SUFFIXES, read_mask, read_pixels
 from pipeline.sources.source import Broken, UnusableError
@@ -65,10 +68,24 @@ class Folder:
         white = float(np.iinfo(pixels.dtype).max)
         if white != self._white:
             raise UnusableError(f"{8 * pixels.itemsize} bits a channel, unlike the first picture")
-        mask = read_mask(inside(self._root, entry.mask)) if entry.mask else None
-        label = self._card.named(entry.label)
-        image = self._card.unscaled(pixels, self._white)
-        return Record(entry.file, label, image, mask, entry.spacing_mm, entry.trained_on)
+        return Record(
+            entry.file,
+            self._card.named(entry.label),
+            self._card.unscaled(pixels, self._white),
+            self._mask(inside(self._root, entry.mask)) if entry.mask else None,
+            entry.spacing_mm,
+            entry.trained_on,
+            entry.selected,
+        )
+
+    def _mask(self, path: Path) -> NDArray[np.uint8]:
+        """(1, rows, columns); an export's palette only makes its values visible."""
+        inside_or_not = read_mask(path)
+        if self._card.ours:
+            with Image.open(path) as picture:
+                if picture.mode == "P":
+                    return np.asarray(picture, np.uint8)[None]
+        return inside_or_not
 
     def _find_white(self) -> float:
         """The greatest grey level, from the first picture that can be read."""

@@ -40,9 +40,8 @@ class ImageSet:
     def records(self) -> Iterator[Record | Broken]:
         """Read row by row."""
         images, folds = self._images, trained_on(self._images)
-        for row, (image_id, label, spacing) in enumerate(
-            images.manifest[["image_id", "label", "spacing_mm"]].itertuples(index=False)
-        ):
+        columns = images.manifest[["image_id", "label", "spacing_mm", "selected"]]
+        for row, (image_id, label, spacing, selected) in enumerate(columns.itertuples(index=False)):
             yield Record(
                 image_id,
                 label,
@@ -50,6 +49,7 @@ class ImageSet:
                 images.masks([row])[0] if images.has_masks else None,
                 parsed_spacing(spacing) or None,
                 folds[row],
+                bool(selected == 1),
             )
 
 

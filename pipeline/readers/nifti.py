@@ -8,22 +8,24 @@ is a 2D image. Several channels lie on the last axis, as the card names them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import nibabel as nib
 import numpy as np
-from nibabel.orientations import apply_orientation, axcodes2ornt, io_orientation, ornt_transform
 from numpy.typing import NDArray
 
 from pipeline.errors import DataError
-from pipeline.readers.listing import Card, Entry, entries, inside, read_card, read_json
+from pipeline.readers import turning
+from pipeline.readers.cards import Card, read_card, read_json
+from pipeline.readers.listing import Entry, entries, inside
 from pipeline.readers.reader import About, Record
 from pipeline.sources import nifti_files
 from pipeline.sources.source import Broken, UnusableError
 
 LAYOUT = "PLS"
-_PAIRS = ("LR", "AP", "SI")
+LIST = "datalist.json"
 
 
 class Nifti:
@@ -34,8 +36,7 @@ class Nifti:
             raise DataError(path, "is a file; name the directory of the NIfTI files")
         self._root = path
         self._card = read_card(path)
-        listed = path / "datalist.json"
-        self._entries = _listed(listed, self._card) if listed.is_file() else _found(path)
+        self._entries = (_listed if (path / LIST).is_file() else _found)(path, self._card)
         self._dtype = self._find_dtype()
 
     def about(self) -> About:
@@ -73,11 +74,11 @@ class Nifti:
         mask = None
         if entry.mask:
             inside(self._root, entry.mask)
-            mask = (self._read(entry.mask, "mask", 1)[0] > 0).astype(np.uint8)
+            mask = self._card.mask(self._read(entry.mask, "mask", 1)[0])
             if mask.shape[1:] != image.shape[1:]:
                 raise UnusableError("the mask has another shape than the image")
-        label = self._card.named(entry.label)
-        return Record(entry.file, label, image, mask, spacing, entry.trained_on)
+        fold, selected = entry.trained_on, entry.selected
+        return Record(entry.file, entry.label, image, mask, spacing, fold, selected)
 
     def _read(
         self, name: str, what: str, channels: int
@@ -100,49 +101,42 @@ class Nifti:
         return turned, spacing if known else None
 
     def _find_dtype(self) -> np.dtype[Any]:
-        """The type of the first file that can be opened, if it holds whole numbers."""
+        """The type that holds what every file does, by their headers."""
+        found = set[np.dtype[Any]]()
         for entry in self._entries:
             try:
                 volume = nifti_files.load(self._root, entry.file, "image")
             except UnusableError:
                 continue
-            whole = volume.get_data_dtype().kind in "iu"
-            if whole and (volume.dataobj.slope, volume.dataobj.inter) == (1, 0):
-                dtype: np.dtype[Any] = volume.get_data_dtype().newbyteorder("=")
-                return dtype
-            return np.dtype(np.float32)
-        return np.dtype(np.float32)
+            dtype: np.dtype[Any] = volume.get_data_dtype().newbyteorder("=")
+            if dtype.kind not in "iu" or (volume.dataobj.slope, volume.dataobj.inter) != (1, 0):
+                return np.dtype(np.float32)
+            found.add(dtype)
+        both = np.result_type(*found) if found else np.dtype(np.float32)
+        return both if both.kind in "iu" else np.dtype(np.float32)
 
 
 def _laid_out(
     stack: NDArray[Any], affine: NDArray[np.float64], orientation: str
 ) -> tuple[NDArray[Any], tuple[float, ...] | None]:
     """Turn (C, x, y, z) into the layout, with its spacing; a single slice into 2D."""
-    spacing = nib.affines.voxel_sizes(affine)
-    if codes := _codes(orientation):
-        turn = ornt_transform(io_orientation(affine), axcodes2ornt(codes))
-        stack = np.stack([apply_orientation(channel, turn) for channel in stack])
-        order = [int(np.flatnonzero(turn[:, 0] == axis)[0]) for axis in range(3)]
-        spacing = spacing[order]
-    found = tuple(float(mm) for mm in spacing)
-    return (stack[..., 0], found[:2]) if stack.shape[-1] == 1 else (stack, found)
+    spacing = tuple(float(mm) for mm in nib.affines.voxel_sizes(affine))
+    if turning.is_known(orientation):
+        turn = turning.between(turning.of_affine(affine), turning.completed(orientation))
+        if turn is not None:
+            stack, spacing = turn.image(stack), turn.spacing(spacing)
+    return (stack[..., 0], spacing[:2]) if stack.shape[-1] == 1 else (stack, spacing)
 
 
-def _codes(orientation: str) -> str:
-    """Three axis codes, the last one of two completed; nothing where there are none."""
-    for pair in _PAIRS:
-        if len(orientation) == 2 and not set(orientation) & set(pair):
-            orientation += pair[0]
-    used = {pair for pair in _PAIRS for code in orientation if code in pair}
-    return orientation if len(orientation) == 3 and len(used) == 3 else ""
+def _found(root: Path, card: Card) -> list[Entry]:
+    """The files of a table, or of class folders."""
+    found = entries(root, lambda name: name.name.lower().endswith((".nii", ".nii.gz")))
+    return [replace(each, label=card.named(each.label)) for each in found]
 
 
-def _found(root: Path) -> list[Entry]:
-    return entries(root, lambda name: name.name.lower().endswith((".nii", ".nii.gz")))
-
-
-def _listed(path: Path, card: Card) -> list[Entry]:
+def _listed(root: Path, card: Card) -> list[Entry]:
     """The entries of a Decathlon list: `label` is the class, or the mask where `class` is given."""
+    path = root / LIST
     values = read_json(path)
     listed = values.get("training") if isinstance(values, Mapping) else None
     if not isinstance(listed, list):
@@ -151,10 +145,19 @@ def _listed(path: Path, card: Card) -> list[Entry]:
     for each in listed:
         if not isinstance(each, Mapping) or not isinstance(each.get("image"), str):
             raise DataError(path, "has an entry of `training` without an `image`")
-        label, mask = str(each.get("label", "")), ""
-        if isinstance(each.get("label"), str) and PurePosixPath(label).suffix in (".nii", ".gz"):
-            label, mask = str(each.get("class", "")), label
-        problem = "" if label else "missing label: its entry has no class"
-        name, fold = each["image"].removeprefix("./"), str(each.get("trained_on", ""))
-        found.append(Entry(name, card.named(label), mask.removeprefix("./"), fold, problem))
+        told, mask = each.get("label", ""), ""
+        if isinstance(told, str) and PurePosixPath(told).suffix in (".nii", ".gz"):
+            told, mask = each.get("class", ""), told
+        # A number counts the classes; a text is a name.
+        label = card.at(told) if isinstance(told, int) else card.named(str(told))
+        found.append(
+            Entry(
+                file=each["image"].removeprefix("./"),
+                label=label,
+                mask=mask.removeprefix("./"),
+                trained_on=str(each.get("trained_on", "")),
+                problem="" if label else "missing label: its entry has no class",
+                selected=bool(each.get("selected", True)),
+            )
+        )
     return found

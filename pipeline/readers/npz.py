@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import DataError
-from pipeline.imageset import narrowest_dtype, parsed_spacing
-from pipeline.readers.listing import TABLES, read_card, rows
+from pipeline.imageset import narrowest_dtype
+from pipeline.readers.cards import Card, read_card
+from pipeline.readers.listing import TABLES, entry, rows
 from pipeline.readers.reader import About, Record
 from pipeline.sources.source import Broken
 
@@ -85,21 +86,36 @@ class Npz:
             for part in self._parts:
                 masks = _stream(archive, f"{part.name}masks") if part.masks else None
                 for index, image in enumerate(_stream(archive, f"{part.name}images")):
-                    key = f"{part.name}images[{index}]"
-                    mask = None if masks is None else _mask(next(masks))
-                    label = self._card.named(str(part.labels[index]))
+                    mask = None if masks is None else next(masks)
                     row = self._rows[place] if self._rows else {}
-                    fold = row.get("trained_on", "")
-                    if part.folds is not None:
-                        fold = str(part.folds[index])
+                    yield self._record(part, index, row, image, mask)
                     place += 1
-                    try:
-                        spacing = parsed_spacing(row.get("spacing_mm", "")) or None
-                    except ValueError:
-                        yield Broken(key, "its spacing_mm is no numbers as in 0.5x0.5")
-                        continue
-                    values = self._values(channels_first(image))
-                    yield Record(key, label, values, mask, spacing, fold)
+
+    def _record(
+        self,
+        part: _Part,
+        index: int,
+        row: Mapping[str, str],
+        image: NDArray[Any],
+        mask: NDArray[Any] | None,
+    ) -> Record | Broken:
+        """One image, with what the arrays say of it, and else its row of the table."""
+        told = {**row, "file": f"{part.name}images[{index}]"}
+        told["label"] = _label(part.labels[index], self._card)
+        if part.folds is not None:
+            told["trained_on"] = str(part.folds[index])
+        found = entry(told)
+        if found.problem:
+            return Broken(found.file, found.problem)
+        return Record(
+            found.file,
+            found.label,
+            self._values(_channels_first(image, self._card)),
+            None if mask is None else self._card.mask(_channels_first(mask, self._card)[:1]),
+            found.spacing_mm,
+            found.trained_on,
+            found.selected,
+        )
 
     def _values(self, image: NDArray[Any]) -> NDArray[Any]:
         white = _GREY.get(image.dtype)
@@ -115,8 +131,13 @@ class Npz:
         return []
 
 
-def channels_first(image: NDArray[Any]) -> NDArray[Any]:
-    """View an image without or with a channel axis, first or last, as (C, *spatial)."""
+def _channels_first(image: NDArray[Any], card: Card) -> NDArray[Any]:
+    """View an image without or with a channel axis, first or last, as (C, *spatial).
+
+    A card that says the shape decides, so that three slices are no colours.
+    """
+    if card.shape is not None and image.ndim == len(card.shape) - 1:
+        return image[None]
     if image.ndim > 2 and image.shape[-1] in (1, 3):
         return np.moveaxis(image, -1, 0)
     if image.ndim > 2 and image.shape[0] in (1, 3):
@@ -124,8 +145,12 @@ def channels_first(image: NDArray[Any]) -> NDArray[Any]:
     return image[None]
 
 
-def _mask(mask: NDArray[Any]) -> NDArray[np.uint8]:
-    return (channels_first(mask)[:1] > 0).astype(np.uint8)
+def _label(label: Any, card: Card) -> str:
+    """The class of a label, which counts the classes where it is a whole number."""
+    value = label.item()
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return card.at(value) if isinstance(value, int) else card.named(str(value))
 
 
 def _locate(path: Path) -> Path:
@@ -169,8 +194,17 @@ def _parts(archive: zipfile.ZipFile) -> list[_Part]:
             raise ValueError(f"`{prefix}trained_on` has not one name an image")
         if shape[0]:
             masks = f"{prefix}masks.npy" in names
+            if masks:
+                _check_count(archive, f"{prefix}masks.npy", shape[0])
             parts.append(_Part(prefix, shape, dtype, labels, folds, masks))
     return parts
+
+
+def _check_count(archive: zipfile.ZipFile, name: str, count: int) -> None:
+    with archive.open(name) as file:
+        shape, dtype = _header(file)
+    if shape[:1] != (count,) or dtype.kind not in "biuf":
+        raise ValueError(f"{count} images but `{name}` of shape {shape} and type {dtype}")
 
 
 def _array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:

@@ -35,6 +35,7 @@ class Record:
         spacing_mm: Millimetres between pixel centres, one a spatial axis, or None.
         trained_on: The fold whose training rows its generator learnt from, e.g. `r0f1g0`; empty
             where the set does not say.
+        selected: Whether it was found good enough to use.
     """
 
     key: str
@@ -43,6 +44,7 @@ class Record:
     mask: NDArray[np.uint8] | None = None
     spacing_mm: tuple[float, ...] | None = None
     trained_on: str = ""
+    selected: bool = True
 
 
 @dataclass(frozen=True)
