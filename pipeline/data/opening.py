@@ -2,7 +2,8 @@
 
 The copy is made once, image by image, in a cache directory: by default below `$XDG_CACHE_HOME`, or
 `~/.cache`, in `gan-augmentation`, and never beside the set, which DVC may watch. Its name follows
-from the files of the set and from what was asked, so that a changed set is converted again.
+from the files of the set and from what was asked, so that a changed set is converted again. Beside
+its images `changes.json` says what was done to how many, and which could not be used.
 """
 
 from __future__ import annotations
@@ -18,15 +19,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from pipeline import jsonfile
 from pipeline.errors import DataError, PipelineError
 from pipeline.imageset import ImageSet, ImageSetWriter, Meta
 from pipeline.readers.fitting import Fitting, Wanted, fitted
 from pipeline.readers.imageset import trained_on
 from pipeline.readers.reader import About, Reader, Record, open_reader
 from pipeline.sources.source import Broken
+from pipeline.splits import parse_fold
 
 PATIENT = "synthetic"
 MAX_BROKEN = 0.1
+# Of the copies: one more whenever the readers read something else out of the same files.
+VERSION = 2
 
 
 class BrokenImagesWarning(UserWarning):
@@ -43,6 +48,7 @@ def open_images(
     unit: str | None = None,
     window: tuple[float, float] | None = None,
     origin: str = PATIENT,
+    everything: bool = False,
     cache: Path | str | None = None,
 ) -> ImageSet:
     """Open a set of images; `Dataset(...)` makes it a PyTorch dataset.
@@ -57,6 +63,7 @@ def open_images(
         unit: Unit of the pixels, where the set does not say it.
         window: Values that are black and white, where the set does not say them.
         origin: What the manifest says of where the images come from.
+        everything: Images that selection refused, too; by default they are left out.
         cache: Directory for the copy; see the module.
 
     Returns:
@@ -64,19 +71,31 @@ def open_images(
 
     Raises:
         DataError: If the set cannot be read, more than one image in ten is broken, or none is left.
+            A `BrokenImagesWarning` names what is broken otherwise.
     """
     path = Path(path)
     is_ours = (path / "meta.json").is_file() and kind in (None, "imageset")
     if is_ours and like is None and not classes:
-        return _of_fold(ImageSet.open(path), fold)
+        return _of_fold(_chosen(ImageSet.open(path), everything), fold)
     reader = open_reader(path, kind)
     about = _about(reader, unit, window)
     wanted = _wanted(path, reader, about, like, classes or {})
-    asked = [str(wanted), str(about), origin]
+    asked = [str(VERSION), str(wanted), str(about), origin]
     target = _cache(cache) / f"{path.stem}-{_key(path, asked)}"
     if not (target / "meta.json").exists():
         _convert(path, reader, about, wanted, origin, target)
-    return _of_fold(ImageSet.open(target), fold)
+    _warn_of_broken(path, target)
+    return _of_fold(_chosen(ImageSet.open(target), everything), fold)
+
+
+def _chosen(images: ImageSet, everything: bool) -> ImageSet:
+    """The images that selection did not refuse."""
+    chosen = images.manifest["selected"].eq(1).to_numpy(bool)
+    if everything or chosen.all():
+        return images
+    if not chosen.any():
+        raise DataError(images.root, "has no selected image; everything=True opens the refused")
+    return images.take(chosen)
 
 
 def _of_fold(images: ImageSet, fold: str | None) -> ImageSet:
@@ -144,6 +163,7 @@ def _convert(
     target.parent.mkdir(parents=True, exist_ok=True)
     broken: list[Broken] = []
     half = Path(tempfile.mkdtemp(prefix="half-", dir=target.parent))
+    name = path.stem if parse_fold(path.stem) else ""
     try:
         fitting = Fitting(wanted, about)
         with ImageSetWriter(
@@ -158,9 +178,13 @@ def _convert(
                 if isinstance(found, Broken):
                     broken.append(found)
                     continue
+                found = replace(found, trained_on=found.trained_on or name)
                 add(writer, found, f"{origin}-{number:05d}", origin)
-        _check_broken(path, broken, len(reader))
-        (half / "changes.json").write_text(json.dumps(fitting.changes), encoding="utf-8")
+        if len(broken) > MAX_BROKEN * len(reader):
+            raise DataError(path, _told(len(broken), len(reader), broken[0].key, broken[0].reason))
+        items = [{"item": each.key, "reason": each.reason} for each in broken]
+        done = {"tried": len(reader), "changed": fitting.changes, "broken": items}
+        jsonfile.write(half / "changes.json", done)
         if not (target / "meta.json").exists():  # another process may have been faster
             shutil.rmtree(target, ignore_errors=True)
             half.rename(target)
@@ -181,19 +205,22 @@ def add(writer: ImageSetWriter, record: Record, image_id: str, origin: str) -> N
         patient_id=PATIENT,
         origin=origin,
         mask=record.mask,
+        selected=record.selected,
         spacing_mm=record.spacing_mm,
         attributes={"trained_on": record.trained_on},
     )
 
 
-def _check_broken(path: Path, broken: list[Broken], count: int) -> None:
-    if not broken:
-        return
-    told = f"{len(broken)} of {count} images cannot be used, e.g. {broken[0].key}: "
-    told += broken[0].reason
-    if len(broken) > MAX_BROKEN * count:
-        raise DataError(path, told)
-    warnings.warn(f"{path}: {told}", BrokenImagesWarning, stacklevel=4)
+def _warn_of_broken(path: Path, target: Path) -> None:
+    """Say it whenever the copy is opened, and not only when it is made."""
+    done = json.loads((target / "changes.json").read_text(encoding="utf-8"))
+    if broken := done["broken"]:
+        told = _told(len(broken), done["tried"], broken[0]["item"], broken[0]["reason"])
+        warnings.warn(f"{path}: {told}", BrokenImagesWarning, stacklevel=3)
+
+
+def _told(broken: int, tried: int, item: str, reason: str) -> str:
+    return f"{broken} of {tried} images cannot be used, e.g. {item}: {reason}"
 
 
 def _cache(given: Path | str | None) -> Path:
@@ -203,12 +230,13 @@ def _cache(given: Path | str | None) -> Path:
 
 
 def _key(path: Path, asked: list[str]) -> str:
-    """What a copy depends on: names, sizes and times of the files, and what was asked."""
+    """What a copy depends on: paths, sizes and times of the files, and what was asked."""
     digest = hashlib.sha256("\n".join([str(path.resolve()), *asked]).encode())
     files = [path] if path.is_file() else (each for each in path.rglob("*") if each.is_file())
     # A single .npz is described by what lies beside it.
     beside = path.parent.glob("*.[cj]s*") if path.is_file() else ()
+    root = path.parent if path.is_file() else path
     for file in sorted(itertools.chain(files, beside)):
-        found = file.stat()
-        digest.update(f"{file.name} {found.st_size} {found.st_mtime_ns}\n".encode())
+        found, place = file.stat(), file.relative_to(root).as_posix()
+        digest.update(f"{place} {found.st_size} {found.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]

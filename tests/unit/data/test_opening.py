@@ -76,7 +76,7 @@ def test_like_another_set(pictures, tmp_path):
     assert np.diff(middle).tolist() == [2, 2, 2]
     assert sum(middle) / 4 == pytest.approx(-80 + 5.5, abs=0.5)
     changes = json.loads((images.root / "changes.json").read_text())
-    assert changes == {"cropped": 12, "resampled": 12}
+    assert changes == {"tried": 12, "changed": {"cropped": 12, "resampled": 12}, "broken": []}
 
 
 def test_a_fold_is_taken_out_of_an_export_of_all(pictures, tmp_path):
