@@ -32,6 +32,7 @@ def synthetic_set(
     spacing_mm: Sequence[float] | None = (0.7, 1.23047, 2.5),
     count: int = 6,
     masks: bool = True,
+    classes: tuple[str, str] = ("cyst", "a/b"),
 ) -> ImageSet:
     """Noise of two classes, every fourth image not selected, with masks of a box and a corner.
 
@@ -46,9 +47,10 @@ def synthetic_set(
         spacing_mm: As many as there are axes are taken.
         count: Images.
         masks: Whether there are any.
+        classes: Two names.
     """
     side = orientation or "PLS"[: len(size)]
-    meta = Meta(("cyst", "a/b"), channels, unit, window, orientation=side, note="Phantom.")
+    meta = Meta(classes, channels, unit, window, orientation=side, note="Phantom.")
     rng = np.random.default_rng(0)
     shape = (len(channels), *size)
     with ImageSetWriter(
