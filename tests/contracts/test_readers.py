@@ -13,6 +13,7 @@ from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
+from pipeline import data
 from pipeline.errors import DataError
 from pipeline.imageset import ImageSetWriter, Meta
 from pipeline.readers.reader import Record, open_reader
@@ -190,6 +191,30 @@ def test_a_decathlon_list_names_masks_and_classes(tmp_path):
     assert second.label == "cyst"
     assert second.mask.shape == (1, 5, 7)
     assert second.mask.all()
+
+
+def test_every_nifti_file_has_a_say_in_the_type(tmp_path):
+    """Were the first one to decide, the others' values would be cut off."""
+    for number, (dtype, top) in enumerate(((np.uint8, 255), (np.int16, 3000), (np.uint16, 60000))):
+        volume = np.arange(12, dtype=dtype).reshape(3, 4, 1)
+        volume[0, 0, 0] = top
+        path = tmp_path / f"cyst/{number}.nii"
+        path.parent.mkdir(exist_ok=True)
+        nib.save(nib.Nifti1Image(volume, np.eye(4)), path)
+    assert open_reader(tmp_path).about().dtype == np.int32
+    images = data.open(tmp_path, unit="HU", window=(0, 3000), cache=tmp_path / "cache")
+    assert images.stored().max((1, 2, 3)).tolist() == [255, 3000, 60000]
+    floats = nib.Nifti1Image(np.full((3, 4, 1), 0.5, np.float32), np.eye(4))
+    nib.save(floats, tmp_path / "cyst/9.nii")
+    assert open_reader(tmp_path).about().dtype == np.float32
+
+
+def test_an_npz_with_too_few_masks_is_refused(tmp_path):
+    """When it is opened, and not in the middle."""
+    arrays = {"x_images": np.zeros((3, 4, 4)), "x_labels": np.zeros(3, int)}
+    np.savez(tmp_path / "a.npz", **arrays, x_masks=np.zeros((2, 4, 4), np.uint8))
+    with pytest.raises(DataError, match=r"a\.npz.*3 images but `x_masks\.npy` of shape \(2,"):
+        open_reader(tmp_path)
 
 
 def test_what_lies_elsewhere_is_not_read(tmp_path):

@@ -60,6 +60,8 @@ def accuracy(model: torch.nn.Module) -> float:
 def test_pytorch_trains(ran):
     """Half of each batch is synthetic, as many batches as before, and the classes are learnt."""
     sampler, real = ran["sampler"], ran["real"]
+    # 16 of the fold's 20 samples were selected.
+    assert (len(real), len(ran["synthetic"])) == (48, 16)
     assert len(ran["loader"]) == -(-len(real) // 16)
     assert {sum(place >= len(real) for place in batch) for batch in sampler} == {8}
     assert accuracy(ran["model"]) > 0.9
@@ -68,6 +70,7 @@ def test_pytorch_trains(ran):
 @pytest.mark.parametrize("ran", ["monai"], indirect=True)
 def test_monai_trains(ran):
     """MetaTensors in HU go through dictionary transforms, and the classes are learnt."""
+    assert (len(ran["dataset"]), len(ran["synthetic"])) == (48, 16)
     item = ran["made"][3]
     assert (item["class"], item["label"], item["synthetic"]) == ("bright", 1, True)
     assert item["image"].meta["unit"] == "HU"

@@ -58,6 +58,38 @@ def test_a_copy_is_made_once_for_each_state_of_the_set(pictures, tmp_path):
     assert not list((tmp_path / "cache").glob("half-*"))
 
 
+def test_a_file_that_moves_to_another_class_changes_its_label(pictures, tmp_path):
+    """Though neither its name, its size nor its time changes."""
+    first = data.open(pictures, cache=tmp_path / "cache")
+    (pictures / "dark/00.png").rename(pictures / "bright/00.png")
+    second = data.open(pictures, cache=tmp_path / "cache")
+    assert first.manifest["label"].eq("dark").sum() == 6
+    assert second.manifest["label"].eq("dark").sum() == 5
+
+
+def test_refused_images_are_opened_only_if_asked(pictures, tmp_path):
+    """In tables and in sets of this project alike."""
+    names = sorted(path.relative_to(pictures).as_posix() for path in pictures.rglob("*.png"))
+    rows = [f"{name},{name.split('/')[0]},{int(n % 3 > 0)}" for n, name in enumerate(names)]
+    (pictures / "labels.csv").write_text("\n".join(["file,label,selected", *rows]))
+    every = data.open(pictures, everything=True, cache=tmp_path / "cache")
+    assert every.manifest["selected"].tolist() == [0, 1, 1] * 4
+    for path in (pictures, every.root):
+        images = data.open(path, cache=tmp_path / "cache")
+        assert (len(images), set(images.manifest["selected"])) == (8, {1})
+        assert len(data.open(path, everything=True, cache=tmp_path / "cache")) == 12
+    (pictures / "labels.csv").write_text(f"file,label,selected\n{names[0]},dark,0\n")
+    with pytest.raises(DataError, match="has no selected image; everything=True"):
+        data.open(pictures, cache=tmp_path / "cache")
+
+
+def test_a_folder_named_for_a_fold_is_that_folds(pictures, tmp_path):
+    """Where its table does not say otherwise."""
+    pictures.rename(tmp_path / "r0f1")
+    images = data.open(tmp_path / "r0f1", cache=tmp_path / "cache")
+    assert set(images.manifest["trained_on"]) == {"r0f1"}
+
+
 def test_the_users_cache_is_the_default(pictures, tmp_path, monkeypatch):
     """And nothing is written beside the set."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
@@ -96,6 +128,8 @@ def test_a_broken_file_is_warned_of_and_many_are_an_error(pictures, tmp_path):
     (pictures / "dark/00.png").write_bytes(b"no picture")
     with pytest.warns(BrokenImagesWarning, match=r"1 of 12 .* dark/00\.png: .*not a PNG"):
         assert len(data.open(pictures, cache=tmp_path / "cache")) == 11
+    with pytest.warns(BrokenImagesWarning, match=r"1 of 12 .* dark/00\.png: .*not a PNG"):
+        data.open(pictures, cache=tmp_path / "cache")  # the copy is there, and as incomplete
     (pictures / "dark/02.png").write_bytes(b"no picture")
     with pytest.raises(DataError, match=r"2 of 12 images cannot be used, e\.g\. dark/00\.png"):
         data.open(pictures, cache=tmp_path / "cache")
