@@ -35,7 +35,7 @@ class Turn:
     def image(self, image: NDArray[Any]) -> NDArray[Any]:
         """Turn (C, *spatial)."""
         swapped = image.transpose(0, *(axis + 1 for axis in self.order))
-        return np.flip(swapped, [axis + 1 for axis in self.reversed])
+        return np.flip(swapped, tuple(axis + 1 for axis in self.reversed))
 
     def spacing(self, spacing_mm: Sequence[float]) -> tuple[float, ...]:
         """Bring the spacing into the new order."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -109,12 +109,7 @@ def run(params: Params, root: Path, name: str, tracker: tracking.Run) -> None:
         description=f"external {name}",
         listener=tracker.listen,
     )
-    broken = [(job.set_name, *row) for job, each in zip(jobs, found, strict=True)
-              for row in each.pop("broken")]  # fmt: skip
-    with (target / "quarantine.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("set", "item", "reason"))
-        writer.writerows(broken)
+    _write_quarantine(target / "quarantine.csv", jobs, [each.pop("broken") for each in found])
     document = {
         "name": name,
         "trained_on": seen.kind,
@@ -165,10 +160,9 @@ def _bring(job: _Job, machine: Machine, report: Report) -> dict[str, Any]:
 def _convert(job: _Job, report: Report) -> dict[str, Any]:
     """Write the fold's set in the scans' shape, unit and type."""
     template = ImageSet.open(job.root / "data/augmented" / fold_name(job.repeat, job.fold))
-    reader, settings = job.reader(), job.settings
-    about = reader.about()
-    masks = about.masks and template.has_masks
-    wanted = Wanted(template.meta, template.shape, template.dtype, masks, settings.classes)
+    reader = job.reader()
+    masks = reader.about().masks and template.has_masks
+    wanted = Wanted(template.meta, template.shape, template.dtype, masks, job.settings.classes)
     fitting = _fitting(job, wanted, reader)
     broken: list[tuple[str, str]] = []
     other_folds = 0
@@ -253,6 +247,16 @@ def _likeness(job: _Job, images: ImageSet) -> dict[str, Any]:
         for row, other, value in found["test"][:_PAIRS_NAMED]
     ]
     return {"near_test": len(found["test"]), "near_train": len(found["train"]), "near_pairs": pairs}
+
+
+def _write_quarantine(
+    path: Path, jobs: Sequence[_Job], broken: Sequence[list[tuple[str, str]]]
+) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("set", "item", "reason"))
+        for job, rows in zip(jobs, broken, strict=True):
+            writer.writerows((job.set_name, *row) for row in rows)
 
 
 def _figures(found: list[dict[str, Any]]) -> dict[str, float]:
