@@ -146,7 +146,7 @@ def _log(store: Store, model: GeneratorModel) -> int:
     try:
         logged = client.create_logged_model(store.experiment, model.name, run).model_id
         with TemporaryDirectory() as directory, _quietly():
-            _save(Path(directory) / "model", model)
+            _save(Path(directory) / "model", model, run, logged)
             client.log_model_artifacts(logged, str(Path(directory) / "model"))
         client.finalize_logged_model(logged, "READY")
         client.log_outputs(run, [LoggedModelOutput(logged, step=0)])
@@ -163,7 +163,7 @@ def _log(store: Store, model: GeneratorModel) -> int:
     return int(made.version)
 
 
-def _save(directory: Path, model: GeneratorModel) -> None:
+def _save(directory: Path, model: GeneratorModel, run: str, logged: str) -> None:
     """Write what is registered, without where it was on this machine."""
     import mlflow
     from mlflow.models import Model
@@ -171,6 +171,7 @@ def _save(directory: Path, model: GeneratorModel) -> None:
     mlflow.pyfunc.save_model(
         path=str(directory),
         python_model=str(SCRIPT),
+        mlflow_model=Model(run_id=run, model_uuid=logged, model_id=logged),
         artifacts={"bundle": str(model.bundle)},
         signature=signature(model),
         input_example=None if model.needs else _example(model),
