@@ -87,7 +87,7 @@ class Dicom:
         return len(self._volumes) + len(self._broken)
 
     def records(self) -> Iterator[Record | Broken]:
-        """Decode in the order of the files' names; files that are broken come first."""
+        """Decode in the order of the table, or of the sorted names; broken files come first."""
         yield from self._broken
         for volume in self._volumes:
             try:
@@ -112,7 +112,8 @@ class Dicom:
                     volume.series.setdefault(frame.series, []).append(frame)
             except UnusableError as problem:
                 self._broken.append(Broken(file, str(problem)))
-        return list(found.values())
+        places = {file: place for place, file in enumerate(self._entries)}
+        return sorted(found.values(), key=lambda each: places[each.entry.file] if each.entry else 0)
 
     def _record(self, volume: _Volume) -> Record:
         told = volume.entry or _by_folder(volume.first.file)
@@ -179,7 +180,8 @@ def _entries(root: Path) -> dict[str, Entry]:
     """The rows of a table by what they are about; none where there is no table."""
     for name in TABLES:
         if (root / name).is_file():
-            return {row["file"].rstrip("/"): entry(row) for row in rows(root / name)}
+            named = ({**row, "file": row["file"].rstrip("/")} for row in rows(root / name))
+            return {row["file"]: entry(row) for row in named}
     return {}
 
 

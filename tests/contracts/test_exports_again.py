@@ -63,6 +63,14 @@ def test_an_export_opens_as_what_it_was(
         _compare(was, by_fold[images.root.name], name)
 
 
+@pytest.mark.parametrize("name", list(EXPORTS))
+def test_images_come_in_the_order_that_they_left_in(name: str, tmp_path: Path) -> None:
+    """Which is the table's, whatever the files are called."""
+    images = synthetic_set(tmp_path / "r0f0g0", (8, 6)).take([4, 0, 5, 2, 1])
+    out = ship(name, images, tmp_path / "out")
+    _compare(images, data.open(out, cache=tmp_path / "cache"), name)
+
+
 def _by_fold(images: ImageSet) -> dict[str, ImageSet]:
     told = images.manifest["trained_on"]
     return {fold: images.take(told.eq(fold).to_numpy()) for fold in told.unique()}
