@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline import edits
+from pipeline.config import Ingest
 from pipeline.survey.description import Description
 
 
@@ -35,6 +36,8 @@ def values(description: Description, path: str, positive: str | None) -> dict[st
         "window": None if window is None else [_short(end) for end in window],
         "classes": None,
         "positive_class": positive,
+        "max_quarantined": Ingest.model_fields["max_quarantined"].default,
+        "licence": None,
         "options": dict(description.options),
     }
 
@@ -77,6 +80,9 @@ def _lines(description: Description, path: str, positive: str | None) -> list[st
     comment = "  # required: the one of your two classes to be detected"
     wanted = count == 2 and positive is None
     lines.append(f"positive_class: {_text(positive)}{comment if wanted else ''}")
+    # Whole, since it takes the place of the section that is there, and DVC asks for every part.
+    lines.append(f"max_quarantined: {_text(found['max_quarantined'])}")
+    lines.append("licence: null  # of the scans, e.g. CC BY 4.0; cards and the page repeat it")
     options = found["options"]
     lines.append("options:" if options else "options: {}")
     return lines + [f"  {name}: {_text(value)}" for name, value in options.items()]

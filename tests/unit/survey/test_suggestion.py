@@ -29,6 +29,7 @@ def test_the_block_is_a_right_section(source, tmp_path):
     text = suggestion.block(found, "/data/my scans: 1", "malignant")
     section = YAML(typ="safe").load(text)["ingest"]
     assert section == suggestion.values(found, "/data/my scans: 1", "malignant")
+    assert set(section) == set(config.Ingest.model_fields)  # it replaces the section whole
     assert config.Ingest(**section).source == source
     config.options_of(SOURCES, source, section["options"], "ingest.options")
 
