@@ -1,4 +1,4 @@
-"""JSON files that are the same bytes for the same content: sorted keys, six significant digits."""
+"""JSON files of figures: the same bytes for the same content, and an error in words for others."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.errors import DataError
+
 
 def write(path: Path, document: Mapping[str, Any]) -> dict[str, Any]:
     """Write a document with its figures `rounded`, and return it as it will be read back."""
@@ -16,6 +18,21 @@ def write(path: Path, document: Mapping[str, Any]) -> dict[str, Any]:
     path.write_text(text + "\n", encoding="utf-8")
     written: dict[str, Any] = json.loads(text)
     return written
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read a file of figures.
+
+    Raises:
+        DataError: If it is no JSON, or no table.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(path, f"is not readable as JSON ({error}); run its stage again") from error
+    if not isinstance(content, dict):
+        raise DataError(path, "holds no table of figures; run its stage again")
+    return content
 
 
 def rounded(value: Any) -> Any:

@@ -7,15 +7,14 @@ they read it here, so that they say the same. To tell more: a field of `Facts`, 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from pipeline import jsonfile
 from pipeline.config import Params
-from pipeline.errors import DataError
 from pipeline.fidelity.figures import FIGURES
 from pipeline.imageset import ImageSet
 
@@ -88,9 +87,9 @@ def facts_of(
         selection={
             images.root.name: found
             for images in sets
-            if (found := _read(images.root / "selection.json")) is not None
+            if (found := _figures(images.root / "selection.json")) is not None
         },
-        assessment=_read(root / "metrics" / "assess" / f"{name}.json"),
+        assessment=_figures(root / "metrics" / "assess" / f"{name}.json"),
     )
 
 
@@ -108,13 +107,5 @@ def version(name: str) -> str | None:
         return None
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    if not path.exists():
-        return None
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(path, f"is not readable as JSON ({error}); run its stage again") from error
-    if not isinstance(values, dict):
-        raise DataError(path, "holds no figures; run its stage again")
-    return values
+def _figures(path: Path) -> dict[str, Any] | None:
+    return jsonfile.read(path) if path.exists() else None

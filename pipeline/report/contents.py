@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from pipeline import jsonfile
 from pipeline.config import Params
-from pipeline.errors import DataError
 from pipeline.imageset import ImageSet
 from pipeline.report import formats, pictures, wording
 from pipeline.splits import fold_name
@@ -46,7 +46,7 @@ RECIPES = {
 def comparison(root: Path) -> dict[str, Any] | None:
     """The content of metrics/comparison.json, or None."""
     path = root / "metrics/comparison.json"
-    return read_json(path) if path.exists() else None
+    return jsonfile.read(path) if path.exists() else None
 
 
 def image_sets(params: Params, root: Path) -> list[dict[str, Any]]:
@@ -126,21 +126,6 @@ def covariates(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Each covariate: what its row is called, and its figures."""
     alone = result.get("covariates", {})
     return [{"name": wording.covariate(name), "figures": each} for name, each in alone.items()]
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a file of figures.
-
-    Raises:
-        DataError: If it is no JSON, or no table.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(path, f"is not readable as JSON ({error}); run its stage again") from error
-    if not isinstance(content, dict):
-        raise DataError(path, "holds no table of figures; run its stage again")
-    return content
 
 
 def _spread(images: ImageSet, label: str, count: int) -> np.ndarray[Any, np.dtype[np.int64]]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline import jsonfile
 from pipeline.report import alternatives, formats, pictures, sizes
-from pipeline.report.contents import read_json
 from pipeline.report.plots import NAMES
 from pipeline.report.sizes import Part
 
@@ -143,7 +143,7 @@ def _of_shares(root: Path, result: Mapping[str, Any] | None) -> Curve:
 
 def _of_images(root: Path) -> Curve:
     file, path = "plots/curves/augmentation.png", root / "metrics/curves.json"
-    found = read_json(path) if path.exists() else {}
+    found = jsonfile.read(path) if path.exists() else {}
     metric, lines = NAMES.get(found.get("primary", ""), "accuracy"), found.get("lines", ())
     findings = [_line_says(each, metric) for each in lines if each["points"]]
     return Curve(

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from pipeline import jsonfile
 from pipeline.config import Params
 from pipeline.fidelity.figures import DISTANCES, FIGURES
-from pipeline.report.contents import read_json
 
 EXTRACTORS = {
     "fold_embedding": "An embedding learnt on the fold's training images",
@@ -37,7 +37,7 @@ def documents(params: Params, root: Path) -> dict[str, dict[str, Any]]:
     for family in params.synthetic:
         path = root / "metrics/assess" / f"{family}.json"
         if path.exists():
-            found[family] = read_json(path)
+            found[family] = jsonfile.read(path)
     return found
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline import jsonfile
+from pipeline.errors import DataError
 
 
 @pytest.mark.parametrize(
@@ -39,3 +40,11 @@ def test_what_is_returned_is_what_is_read_back(tmp_path):
         written == json.loads(path.read_text(encoding="utf-8")) == {"a": "Größe", "b": [0.666667]}
     )
     assert path.read_text(encoding="utf-8").index("Größe") < path.read_text().index("0.666667")
+
+
+@pytest.mark.parametrize(("text", "said"), [("{", "not readable as JSON"), ("[1]", "no table")])
+def test_a_broken_file_is_named_with_what_to_do(tmp_path, text, said):
+    """A half-written file of figures ends in a sentence."""
+    (tmp_path / "figures.json").write_text(text)
+    with pytest.raises(DataError, match=rf"figures\.json: .*{said}.*run its stage again"):
+        jsonfile.read(tmp_path / "figures.json")
