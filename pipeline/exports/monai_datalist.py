@@ -3,8 +3,8 @@
 `datalist.json` has a list `training` of all images, and for each fold a list
 `training_<fold>`, e.g. `training_r0f1g0`, of those that its training patients alone made:
 `monai.data.load_decathlon_datalist` reads either. An entry is `{"image", "label", "class",
-"trained_on"}`, where `label` is the class index, or the mask's file where the images have masks
-(then `class` alone is the label, as Decathlon's segmentation tasks expect).
+"trained_on", "selected"}`, where `label` is the class index, or the mask's file where the images
+have masks (then `class` alone is the label, as Decathlon's segmentation tasks expect).
 
 Entries have no `fold`: MONAI takes one for "validate on it in that fold", and trains on all other
 folds' entries, which here would be images that the validated patients helped to make. Without it
@@ -15,7 +15,6 @@ fold's.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from typing import IO, Any, ClassVar
 
@@ -24,31 +23,20 @@ from pipeline.exports.card import LEAKS
 from pipeline.exports.export import Sample, Shipment, file_name
 from pipeline.exports.facts import PURPOSE
 from pipeline.exports.folder import Folder
-from pipeline.exports.nifti import nifti_ending, save_pair
-
-_FOLD = re.compile(r"r(\d+)f(\d+)g(\d+)")
-
-
-class MonaiDatalistOptions(Section):
-    """How files are made.
-
-    Args:
-        compressed: Whether they are .nii.gz rather than .nii.
-    """
-
-    compressed: bool = True
+from pipeline.exports.nifti import NiftiOptions, nifti_ending, save_pair
+from pipeline.splits import parse_fold
 
 
 class MonaiDatalist:
     """The export `monai_datalist`."""
 
-    Options: ClassVar[type[Section]] = MonaiDatalistOptions
+    Options: ClassVar[type[Section]] = NiftiOptions
     opening: ClassVar[str] = """\
 from monai.data import load_decathlon_datalist
 entries = load_decathlon_datalist("datalist.json", {segmentation}, "training_{fold}")
 image, label = entries[0]["image"], entries[0]["class"]"""
 
-    def __init__(self, options: MonaiDatalistOptions) -> None:
+    def __init__(self, options: NiftiOptions) -> None:
         self._options = options
 
     def write(self, shipment: Shipment, folder: Folder) -> None:
@@ -92,13 +80,13 @@ image, label = entries[0]["image"], entries[0]["class"]"""
             "label": mask if shipment.has_masks else index,
             "class": index,
             "trained_on": sample.trained_on,
+            "selected": sample.selected,
         }
 
 
 def _about(shipment: Shipment, folds: list[str]) -> dict[str, Any]:
     """What Decathlon tells of a set, and which list is which fold's."""
     meta = shipment.meta
-    found = {fold: _FOLD.fullmatch(fold) for fold in folds}
     return {
         "name": f"synthetic-{shipment.facts.name}",
         "description": " ".join(part for part in (meta.note, PURPOSE, LEAKS) if part),
@@ -109,16 +97,15 @@ def _about(shipment: Shipment, folds: list[str]) -> dict[str, Any]:
         "window": list(meta.window),
         "numTraining": len(shipment),
         "numTest": 0,
-        "folds": {
-            fold: {
-                "list": f"training_{file_name(fold)}",
-                **dict(zip(("repeat", "fold", "gan_seed"), map(int, match.groups()), strict=True)),
-            }
-            if match
-            else {"list": f"training_{file_name(fold)}"}
-            for fold, match in found.items()
-        },
+        "folds": {fold: _fold(fold) for fold in folds},
     }
+
+
+def _fold(name: str) -> dict[str, str | int | None]:
+    """Where a fold's entries are, and which fold it is where its name says so."""
+    numbers = parse_fold(name) or ()
+    known = dict(zip(("repeat", "fold", "gan_seed"), numbers, strict=False))
+    return {"list": f"training_{file_name(name)}", **known}
 
 
 def _json(value: object) -> str:

@@ -73,20 +73,7 @@ def save_package(
         facts["options"] = _outgoing(facts["options"])
         made = _save_model(directory / place, model, facts, template, own, machine)
         files |= dict.fromkeys(made, place)
-    stored = Format.of(template)
-    settings = {
-        "version": VERSION,
-        "family": family,
-        "needs": _needs(kind),
-        "makes_masks": kind.makes_masks,
-        "meta": asdict(stored.meta),
-        "shape": list(stored.shape),
-        "dtype": stored.dtype.name,
-        "spacing_mm": list(spacing_by_parents(template)(())),
-        "threads": machine.threads,
-        "precision": machine.precision,
-        "models": files,
-    }
+    settings = {**_settings(family, template, machine), "models": files}
     path = directory / SETTINGS
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(settings, indent=2, sort_keys=True, ensure_ascii=False)
@@ -109,6 +96,23 @@ def check_package(directory: Path, generator: Generator, template: ImageSet) -> 
                 f"makes other images of {label!r} than `{generator.family}` does in the project; "
                 "a tensor that sampling needs was left behind",
             )
+
+
+def _settings(family: str, template: ImageSet, machine: Machine) -> dict[str, Any]:
+    """What `open_package` needs to know besides the weights."""
+    stored, kind = Format.of(template), FAMILIES.load(family)
+    return {
+        "version": VERSION,
+        "family": family,
+        "needs": _needs(kind),
+        "makes_masks": kind.makes_masks,
+        "meta": asdict(stored.meta),
+        "shape": list(stored.shape),
+        "dtype": stored.dtype.name,
+        "spacing_mm": list(spacing_by_parents(template)(())),
+        "threads": machine.threads,
+        "precision": machine.precision,
+    }
 
 
 def _save_model(

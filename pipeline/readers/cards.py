@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from pipeline.errors import DataError
 from pipeline.readers import turning
+from pipeline.readers.reader import About
 
+GREY = "grey level"
 CARDS = ("card.json", "about.json", "datalist.json")
 _GREATEST = 1e300
 
@@ -47,6 +49,29 @@ class Card:
     note: str = ""
     shape: tuple[int, ...] | None = None
     ours: bool = False
+
+    def about(
+        self,
+        dtype: np.dtype[Any],
+        unit: str | None = None,
+        window: tuple[float, float] | None = None,
+        *,
+        channels: tuple[str, ...] | None = None,
+        orientation: str = "image",
+        masks: bool = False,
+    ) -> About:
+        """What holds for all images: what the card says, and where it is silent the arguments."""
+        return About(
+            unit=self.unit or unit,
+            window=self.window or window,
+            dtype=dtype,
+            channels=self.channels or channels,
+            classes=self.classes,
+            positive_class=self.positive_class,
+            orientation=self.orientation or orientation,
+            note=self.note,
+            masks=masks,
+        )
 
     def unscaled(self, pixels: NDArray[Any], white: float) -> NDArray[Any]:
         """Give grey levels, 0 to `white`, back in the card's unit: they span its window."""

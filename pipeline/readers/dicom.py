@@ -22,7 +22,7 @@ from pipeline.imageset import narrowest_dtype
 from pipeline.readers import segments, turning
 from pipeline.readers.cards import CARDS, read_card
 from pipeline.readers.listing import TABLES, Entry, entry, inside, rows
-from pipeline.readers.reader import About, Record
+from pipeline.readers.reader import About, Record, decoded
 from pipeline.sources import dicom_files, dicom_pixels, dicom_series
 from pipeline.sources.dicom_files import Frame
 from pipeline.sources.dicom_series import Stack
@@ -57,7 +57,6 @@ class Dicom:
 
     def about(self) -> About:
         """Say what the headers say of the first frame, and the card of the rest."""
-        card = self._card
         every = [
             frame
             for volume in self._volumes
@@ -65,21 +64,18 @@ class Dicom:
             for frame in series
         ]
         if not every:
-            return About(card.unit, card.window, np.dtype(np.float32))
+            return self._card.about(np.dtype(np.float32))
         low = min(frame.limits[0] for frame in every)
         high = max(frame.limits[1] for frame in every)
         whole = all(frame.whole for frame in every)
         modality, colour = every[0].modality, every[0].colour
-        return About(
-            card.unit or ("HU" if modality == "CT" else None),
-            card.window or every[0].window,
+        masked = all(each.entry and each.entry.mask for each in self._volumes)
+        return self._card.about(
             narrowest_dtype(low, high) if whole else np.dtype(np.float32),
-            card.channels or (_COLOURS if colour else (modality or "grey",)),
-            card.classes,
-            card.positive_class,
-            card.orientation or "image",
-            card.note,
-            card.ours and all(each.entry and each.entry.mask for each in self._volumes),
+            "HU" if modality == "CT" else None,
+            every[0].window,
+            channels=_COLOURS if colour else (modality or "grey",),
+            masks=self._card.ours and masked,
         )
 
     def __len__(self) -> int:
@@ -89,11 +85,7 @@ class Dicom:
     def records(self) -> Iterator[Record | Broken]:
         """Decode in the order of the table, or of the sorted names; broken files come first."""
         yield from self._broken
-        for volume in self._volumes:
-            try:
-                yield self._record(volume)
-            except UnusableError as problem:
-                yield Broken(volume.first.file, str(problem))
+        yield from decoded(self._volumes, self._record, lambda volume: volume.first.file)
 
     def _find(self) -> list[_Volume]:
         """Group the frames by series, or where these are channels by the table's rows."""

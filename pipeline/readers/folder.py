@@ -15,13 +15,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.imageset import narrowest_dtype
-from pipeline.readers.cards import read_card
+from pipeline.readers.cards import GREY, read_card
 from pipeline.readers.listing import Entry, entries, inside
-from pipeline.readers.reader import About, Record
+from pipeline.readers.reader import About, Record, decoded
 from pipeline.sources.pictures import SUFFIXES, read_mask, read_pixels
 from pipeline.sources.source import Broken, UnusableError
-
-GREY = "grey level"
 
 
 class Folder:
@@ -35,19 +33,11 @@ class Folder:
 
     def about(self) -> About:
         """Say what the card says, else that these are grey levels."""
-        card, white = self._card, self._white
-        window = card.window if card.unit and card.window else (0.0, white)
-        return About(
-            card.unit or GREY,
-            window,
-            narrowest_dtype(min(0.0, window[0]), max(window[1], 255.0)),
-            card.channels,
-            card.classes,
-            card.positive_class,
-            card.orientation or "image",
-            card.note,
-            all(entry.mask for entry in self._entries),
-        )
+        greys = (0.0, self._white)
+        low, high = self._card.window or greys
+        dtype = narrowest_dtype(min(0.0, low), max(high, 255.0))
+        masks = all(entry.mask for entry in self._entries)
+        return self._card.about(dtype, GREY, greys, masks=masks)
 
     def __len__(self) -> int:
         """Count the pictures."""
@@ -55,11 +45,7 @@ class Folder:
 
     def records(self) -> Iterator[Record | Broken]:
         """Decode in the order of the table, or of the sorted names."""
-        for entry in self._entries:
-            try:
-                yield self._record(entry)
-            except UnusableError as problem:
-                yield Broken(entry.file, str(problem))
+        return decoded(self._entries, self._record, lambda entry: entry.file)
 
     def _record(self, entry: Entry) -> Record:
         if entry.problem:

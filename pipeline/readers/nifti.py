@@ -20,7 +20,7 @@ from pipeline.errors import DataError
 from pipeline.readers import turning
 from pipeline.readers.cards import Card, read_card, read_json
 from pipeline.readers.listing import Entry, entries, inside
-from pipeline.readers.reader import About, Record
+from pipeline.readers.reader import About, Record, decoded
 from pipeline.sources import nifti_files
 from pipeline.sources.source import Broken, UnusableError
 
@@ -41,18 +41,8 @@ class Nifti:
 
     def about(self) -> About:
         """Say what the card says; of foreign volumes neither unit nor window are known."""
-        card = self._card
-        return About(
-            card.unit,
-            card.window,
-            self._dtype,
-            card.channels,
-            card.classes,
-            card.positive_class,
-            card.orientation or LAYOUT,
-            card.note,
-            all(entry.mask for entry in self._entries),
-        )
+        masks = all(entry.mask for entry in self._entries)
+        return self._card.about(self._dtype, orientation=LAYOUT, masks=masks)
 
     def __len__(self) -> int:
         """Count the files, or the entries of the list."""
@@ -60,11 +50,7 @@ class Nifti:
 
     def records(self) -> Iterator[Record | Broken]:
         """Decode in the order of the list, or of the sorted names."""
-        for entry in self._entries:
-            try:
-                yield self._record(entry)
-            except UnusableError as problem:
-                yield Broken(entry.file, str(problem))
+        return decoded(self._entries, self._record, lambda entry: entry.file)
 
     def _record(self, entry: Entry) -> Record:
         if entry.problem:

@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 
 from pipeline.errors import DataError
 from pipeline.imageset import narrowest_dtype
-from pipeline.readers.cards import Card, read_card
+from pipeline.readers.cards import GREY, Card, read_card
 from pipeline.readers.listing import TABLES, entry, rows
 from pipeline.readers.reader import About, Record
 from pipeline.sources.source import Broken
 
-_GREY = {np.dtype("uint8"): 255.0, np.dtype("uint16"): 65535.0}
+_WHITE = {np.dtype("uint8"): 255.0, np.dtype("uint16"): 65535.0}
 
 
 @dataclass(frozen=True)
@@ -60,19 +60,14 @@ class Npz:
     def about(self) -> About:
         """Say what the card says, else that these are grey levels where they are unsigned."""
         card, dtype = self._card, np.result_type(*(part.dtype for part in self._parts))
-        white = _GREY.get(dtype)
+        white = _WHITE.get(dtype)
         if white and card.unit and card.window:
             dtype = narrowest_dtype(min(0.0, card.window[0]), max(card.window[1], 255.0))
-        return About(
-            card.unit or ("grey level" if white else None),
-            card.window or ((0.0, white) if white else None),
+        return card.about(
             dtype if dtype.kind in "iu" else np.dtype(np.float32),
-            card.channels,
-            card.classes,
-            card.positive_class,
-            card.orientation or "image",
-            card.note,
-            all(part.masks for part in self._parts),
+            GREY if white else None,
+            (0.0, white) if white else None,
+            masks=all(part.masks for part in self._parts),
         )
 
     def __len__(self) -> int:
@@ -118,7 +113,7 @@ class Npz:
         )
 
     def _values(self, image: NDArray[Any]) -> NDArray[Any]:
-        white = _GREY.get(image.dtype)
+        white = _WHITE.get(image.dtype)
         return self._card.unscaled(image, white) if white else image
 
     def _told(self) -> list[dict[str, str]]:

@@ -9,10 +9,10 @@ the contract tests run it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 from pipeline.errors import DataError, choose_one_of
 from pipeline.registry import READERS
 from pipeline.sources import guarded
-from pipeline.sources.source import Broken
+from pipeline.sources.source import Broken, UnusableError
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,17 @@ class Reader(Protocol):
 
     def records(self) -> Iterator[Record | Broken]:
         """Decode in a fixed order; a broken image is yielded with its reason, never raised."""
+
+
+def decoded(
+    items: Iterable[Item], read: Callable[[Item], Record], name: Callable[[Item], str]
+) -> Iterator[Record | Broken]:
+    """Read item by item; one that raises an UnusableError is yielded as broken, by its name."""
+    for item in items:
+        try:
+            yield read(item)
+        except UnusableError as problem:
+            yield Broken(name(item), str(problem))
 
 
 def open_reader(path: Path | str, kind: str | None = None) -> Reader:

@@ -42,8 +42,7 @@ def describe(contents: Contents) -> Description:
     if unfit:
         return _foreign(files[0], shapes, unfit)
     name = path.stem.lower().split("_")[0]
-    images = shapes["train_images"]
-    spatial = images[1:-1] if len(images) == 4 and images[-1] == 3 else images[1:]
+    spatial = _spatial(shapes["train_images"])
     numbers = np.concatenate([found.reshape(-1) for found in labels.values()]).astype(np.int64)
     published = SETS[name].labels if name in SETS else ()
     counts = Counter({_named(int(n), published): int((numbers == n).sum()) for n in set(numbers)})
@@ -59,12 +58,17 @@ def describe(contents: Contents) -> Description:
             ("spacing", "not told"),
             ("values", _values(path, shapes).shown("grey level")),
         ],
-        size=tuple(spatial),
+        size=spatial,
         window=None,
         options={"name": name} if published else {},
         classes=Classes(counts, "label numbers", published=bool(published)),
         sample=Sample({files[0]: files[0]}, None, {}),
     )
+
+
+def _spatial(images: tuple[int, ...]) -> tuple[int, ...]:
+    """The size of an image, without colours."""
+    return images[1:-1] if len(images) == 4 and images[-1] == 3 else images[1:]
 
 
 def _named(number: int, published: tuple[str, ...]) -> str:
