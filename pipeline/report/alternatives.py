@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.report import formats, wording
-from pipeline.report.plots import NAMES
+from pipeline.report.scales import NAMES
 from pipeline.report.sizes import Part
 
 MOST = 8
@@ -100,7 +100,7 @@ def subgroups(result: Mapping[str, Any]) -> str:
 
 
 def _change(metric: str, value: float | None) -> str:
-    return formats.DASH if value is None else wording.signed(metric, value)
+    return formats.DASH if value is None else wording.signed(metric, value) + wording.unit(metric)
 
 
 def _listed(said: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.report import plots
+from pipeline.report.scales import NAMES
 from pipeline.statistics.t_interval import t_interval
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def draw(document: Mapping[str, Any], path: Path) -> None:
         f"(band: {document['confidence']:.0%} interval over folds; ring: chosen by validation, "
         "in how many folds)"
     )
-    axes.set_ylabel(f"test {plots.NAMES[document['primary']]}")
+    axes.set_ylabel(f"test {NAMES[document['primary']]}")
     axes.grid(color="0.92")
     axes.margins(y=0.12)
     named = axes.get_legend_handles_labels()

@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline import jsonfile
 from pipeline.report import alternatives, formats, pictures, sizes
-from pipeline.report.plots import NAMES
+from pipeline.report.scales import LOWER_IS_BETTER, NAMES
 from pipeline.report.sizes import Part
 
 
@@ -82,8 +82,10 @@ def worth(result: Mapping[str, Any]) -> list[str]:
 def _of_patients(root: Path, result: Mapping[str, Any] | None, parts: Sequence[Part]) -> Curve:
     file = "plots/compare/patients.png"
     rows: list[list[Any]] = []
+    side = "above"
     if result:
         metric = result["primary"]
+        side = "below" if metric in LOWER_IS_BETTER else "above"
         rows = [
             [arm, *(part.content["arms"][arm][metric] for part in parts)] for arm in result["order"]
         ]
@@ -92,9 +94,9 @@ def _of_patients(root: Path, result: Mapping[str, Any] | None, parts: Sequence[P
         file,
         _picture(root, file),
         alternatives.patients(parts, result["primary"], result["order"]) if result else "",
-        "Each line is an arm; where a line lies above the baseline's, its augmentation pays with "
+        f"Each line is an arm; where a line lies {side} the baseline's, its augmentation pays with "
         "that many patients to train on, and the step to the right that the baseline needs to get "
-        "as high is what the augmentation is worth in patients.",
+        "as far is what the augmentation is worth in patients.",
         worth(result) if result else [],
         ["Arm", *(formats.size(part.name, sentence=True).capitalize() for part in parts)],
         rows,
@@ -126,8 +128,8 @@ def _of_shares(root: Path, result: Mapping[str, Any] | None) -> Curve:
         _picture(root, file),
         f"Validation loss and test {metric} against the share of synthetic images in a batch. "
         + " ".join(findings),
-        "Each line is an arm and each dot a share of synthetic images; the larger the dot, the "
-        "more folds validation chose it in. A flat line says that the share hardly matters.",
+        "Each line is an arm and each dot a share of synthetic images; the number at a dot says in "
+        "how many folds validation chose it. A flat line says that the share hardly matters.",
         findings,
         ["Arm", "Share", "Chosen in folds", "Validation loss", f"Test {metric}"],
         [

@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from pipeline.report.plots import (
-    NAMES,
     Line,
     add_curve,
     blank,
@@ -18,6 +17,7 @@ from pipeline.report.plots import (
     save,
     write_table,
 )  # fmt: skip
+from pipeline.report.scales import NAMES
 
 
 def draw_patients(

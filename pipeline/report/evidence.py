@@ -19,14 +19,12 @@ import numpy as np
 from pipeline import statistics
 from pipeline.report.measures import Measured, Sample
 from pipeline.report.outcomes import Outcomes
+from pipeline.report.scales import LOWER_IS_BETTER, NO_SHARES
 from pipeline.statistics import EffectSize, Equivalence, Paired
 
 BOOTSTRAP, CORRECTED_T, MRMC = "clustered_bootstrap", "corrected_t", "mrmc"
 HEADLINE, EXPLORATORY = "headline", "exploratory"
 ALL_PATIENTS = "all"
-LOWER_IS_BETTER = frozenset({"ece"})
-# No share of patients, whose interval would be Wilson's where nothing varies.
-_NO_SHARES = frozenset({"ece"})
 
 
 @dataclass(frozen=True)
@@ -47,12 +45,15 @@ class Design:
         ratio: Test groups per training group.
         overlap: Mean share of training groups that two draws have in common.
         confidence: Two-sided coverage of every interval; 1 - alpha.
+        repeated: Whether all draws have the same training and test patients, so that they differ
+            as seeds do.
     """
 
     deciding: str
     ratio: float
     overlap: float
     confidence: float
+    repeated: bool = False
 
     @classmethod
     def of(cls, outcomes: Outcomes, size: str, confidence: float) -> Design:
@@ -66,13 +67,13 @@ class Design:
         overlap = statistics.training_overlap([fold.training for fold in outcomes.folds])
         tested = {frozenset(fold.groups.tolist()) for fold in outcomes.folds}
         if len(outcomes.folds) == 1 or overlap >= 1:
-            # Draws of one and the same training set differ as seeds do.
             deciding = BOOTSTRAP
         elif size == ALL_PATIENTS and len(tested) > 1:
             deciding = CORRECTED_T
         else:
             deciding = MRMC
-        return cls(deciding, outcomes.test_train_ratio, overlap, confidence)
+        repeated = overlap >= 1 and len(tested) == 1
+        return cls(deciding, outcomes.test_train_ratio, overlap, confidence, repeated)
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,9 @@ class Contrast:
         p_holm: p corrected over its family.
         questions: Contrasts of the family.
         effect: The difference in units of its scatter over draws, where there are enough.
+        equal: The test of a difference too small to matter, where there is a margin.
+        equal_holm: Its p corrected over the family.
+        generators: How many trained generators are behind it, 0 where not known or none.
     """
 
     arm: str
@@ -100,10 +104,9 @@ class Contrast:
     p_holm: float = 1.0
     questions: int = 1
     effect: EffectSize | None = None
-
-    def equivalence(self, margin: float, confidence: float) -> Equivalence:
-        """The test of a difference too small to matter."""
-        return statistics.equivalence(self.result, margin, confidence)
+    equal: Equivalence | None = None
+    equal_holm: float = 1.0
+    generators: int = 0
 
     def smallest(self, power: float, confidence: float) -> float:
         """The smallest true difference that would get a verdict with this power.
@@ -112,14 +115,13 @@ class Contrast:
         """
         return statistics.smallest_difference(self.result, power, (1 - confidence) / self.questions)
 
-    def verdict(self, margin: float, confidence: float) -> str:
+    def verdict(self, confidence: float) -> str:
         """`helps`, `harms`, `equivalent` or `no evidence`."""
         alpha = 1 - confidence
         if self.p_holm < alpha - 1e-12 and self.result.difference != 0:
             better = (self.result.difference > 0) != (self.metric in LOWER_IS_BETTER)
             return "helps" if better else "harms"
-        shown = self.equivalence(margin, confidence).p <= alpha
-        return "equivalent" if shown else "no evidence"
+        return "equivalent" if self.equal_holm <= alpha else "no evidence"
 
 
 def interval(metric: str, sample: Sample, patients: int, design: Design) -> Interval:
@@ -133,9 +135,11 @@ def interval(metric: str, sample: Sample, patients: int, design: Design) -> Inte
         return Interval(float("nan"), float("nan"), float("nan"))
     test = BOOTSTRAP if len(found.values) < 2 or design.deciding != MRMC else MRMC
     result = paired_test(found, test, design)
-    low, high = max(0.0, result.low), min(1.0, result.high)
-    if metric not in _NO_SHARES and result.high - result.low < 1e-12:
-        low, high = statistics.wilson(result.difference * patients, patients, design.confidence)
+    if result.error > 0:
+        return Interval(result.difference, max(0.0, result.low), min(1.0, result.high))
+    if metric in NO_SHARES:
+        return Interval(result.difference, float("nan"), float("nan"))
+    low, high = statistics.wilson(result.difference * patients, patients, design.confidence)
     return Interval(result.difference, low, high)
 
 
@@ -153,7 +157,11 @@ def paired_test(sample: Sample, test: str, design: Design) -> Paired:
         return statistics.mrmc(over_seeds, moves, design.overlap, confidence)
     if test == CORRECTED_T:
         return statistics.corrected_t(over_seeds, design.ratio, confidence)
-    return statistics.clustered_bootstrap(sample.values, sample.moves, sample.drawn, confidence)
+    if design.repeated:
+        sample = sample.as_one_fold()
+    return statistics.clustered_bootstrap(
+        sample.values, sample.moves, sample.drawn, confidence, shared=sample.shared
+    )
 
 
 def contrast_all(
@@ -165,6 +173,7 @@ def contrast_all(
     metric: str,
     test: str,
     size: str = ALL_PATIENTS,
+    margin: float | None = None,
 ) -> list[Contrast]:
     """Test pairs of arms on one metric with one test, corrected by Holm over the pairs.
 
@@ -177,6 +186,7 @@ def contrast_all(
         test: `mrmc`, `corrected_t`, `clustered_bootstrap`, `delong` or `mcnemar`; the latter two
             for `auc` and `accuracy` of a single fold.
         size: What training was limited to.
+        margin: Differences up to this are to be shown too small to matter.
 
     Returns:
         One contrast a pair, or none where the test cannot be made.
@@ -192,7 +202,15 @@ def contrast_all(
         if result is None:
             return []
         effect = statistics.effect_size(sample.values.mean(axis=1), design.confidence)
-        found.append(Contrast(arm, against, metric, result, size, effect=effect))
+        equal = margin and statistics.equivalence(result, margin, design.confidence)
+        made = () if sample.shared is None else sample.shared
+        generators = sum(len(np.unique(fold)) for fold in made)
+        found.append(
+            Contrast(
+                arm, against, metric, result, size,
+                effect=effect, equal=equal or None, generators=generators,
+            )
+        )  # fmt: skip
     return corrected(found)
 
 
@@ -201,20 +219,33 @@ def corrected(
 ) -> list[Contrast]:
     """Sort contrasts into families and correct each by Holm, over arms and sizes together.
 
+    Differences are one set of questions of a family, and equalities another: of one contrast, only
+    one of the two can be answered wrongly.
+
     Args:
         contrasts: Of one metric and test, of all sizes.
         headline: Arms whose contrasts are the headline family; None makes all of them one.
         baseline: The arm that is on one side of every contrast.
     """
     families = [_family(contrast, headline, baseline) for contrast in contrasts]
-    p_holm = np.ones(len(contrasts))
+    done = list(contrasts)
     for family in (HEADLINE, EXPLORATORY):
         members = [i for i, name in enumerate(families) if name == family]
-        p_holm[members] = statistics.holm([contrasts[i].result.p for i in members])
-    return [
-        replace(contrast, family=family, p_holm=float(p), questions=families.count(family))
-        for contrast, family, p in zip(contrasts, families, p_holm, strict=True)
-    ]
+        p_holm = statistics.holm([contrasts[i].result.p for i in members])
+        equal_holm = statistics.holm([_p_equal(contrasts[i]) for i in members])
+        for i, p, equal in zip(members, p_holm, equal_holm, strict=True):
+            done[i] = replace(
+                contrasts[i],
+                family=family,
+                questions=len(members),
+                p_holm=float(p),
+                equal_holm=float(equal),
+            )
+    return done
+
+
+def _p_equal(contrast: Contrast) -> float:
+    return 1.0 if contrast.equal is None else contrast.equal.p
 
 
 def _family(contrast: Contrast, headline: Collection[str] | None, baseline: str) -> str:

@@ -26,6 +26,13 @@ def signed(value: float | None) -> str:
     return DASH if value is None else f"{value:+.3f}".replace("-", MINUS)
 
 
+def change(row: Mapping[str, Any]) -> str:
+    """`+0.023 (-0.010 to +0.056)`, without the bracket where no bounds are known."""
+    if row["low"] is None:
+        return signed(row["difference"])
+    return f"{signed(row['difference'])} ({signed(row['low'])} to {signed(row['high'])})"
+
+
 def p_value(value: float | None) -> str:
     """A p-value, without pretending to know very small ones."""
     if value is None:

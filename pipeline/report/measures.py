@@ -35,11 +35,14 @@ class Sample:
         values: (J, S) over folds and seeds; NaN where a fold leaves it undefined.
         moves: (J, S, G) how far each moves as each group (or block of groups) is left out.
         replicates: (B, J) means over seeds on each resampled set of patients.
+        shared: (J, S) numbers, the same where runs of a fold hang on one generator; None where
+            none do.
     """
 
     values: Values
     moves: Values
     replicates: Values
+    shared: NDArray[np.int64] | None = None
 
     def __sub__(self, other: Self) -> Self:
         """The difference of two arms that were measured together."""
@@ -48,6 +51,7 @@ class Sample:
             values=self.values - other.values,
             moves=self.moves - other.moves,
             replicates=self.replicates - other.replicates,
+            shared=_coarser(self.shared, other.shared),
         )
 
     def defined(self) -> Self:
@@ -58,6 +62,22 @@ class Sample:
             values=self.values[there],
             moves=self.moves[there],
             replicates=self.replicates[:, there],
+            shared=None if self.shared is None else self.shared[there],
+        )
+
+    def as_one_fold(self) -> Self:
+        """Draws that have their training and test patients in common, as runs of one fold."""
+        draws, seeds = self.values.shape
+        shared = self.shared
+        if shared is not None:  # each draw has generators of its own
+            apart = shared + np.arange(draws)[:, None] * (shared.max() + 1)
+            shared = apart.reshape(1, -1)
+        return replace(
+            self,
+            values=self.values.reshape(1, -1),
+            moves=self.moves.reshape(1, draws * seeds, -1),
+            replicates=self.replicates.mean(axis=1, keepdims=True),
+            shared=shared,
         )
 
     @property
@@ -138,14 +158,15 @@ def _measure_arm(
     weights: Sequence[_Weights],
     blocks: NDArray[np.int64],
 ) -> Measured:
-    shape = len(outcomes.folds), len(outcomes.seeds)
+    shape, shared = (len(outcomes.folds), len(outcomes.seeds)), outcomes.generators(arm)
     samples: dict[tuple[str, str], Sample] = {}
     for j, (fold, given) in enumerate(zip(outcomes.folds, weights, strict=True)):
         count = len(given.left_out)
         for s, scores in enumerate(fold.probabilities[arm]):
             for key, found in _figures(outcomes, fold, scores, given.rows).items():
                 if key not in samples:
-                    samples[key] = _empty(shape, int(blocks.max()) + 1, len(found) - count - 1)
+                    groups, draws = int(blocks.max()) + 1, len(found) - count - 1
+                    samples[key] = _empty(shape, groups, draws, shared)
                 sample = samples[key]
                 sample.values[j, s] = found[0]
                 without = found[1 : count + 1]
@@ -160,8 +181,20 @@ def _measure_arm(
     )
 
 
-def _empty(shape: tuple[int, int], blocks: int, draws: int) -> Sample:
-    return Sample(np.full(shape, np.nan), np.zeros((*shape, blocks)), np.zeros((draws, shape[0])))
+def _empty(
+    shape: tuple[int, int], blocks: int, draws: int, shared: NDArray[np.int64] | None
+) -> Sample:
+    values, moves = np.full(shape, np.nan), np.zeros((*shape, blocks))
+    return Sample(values, moves, np.zeros((draws, shape[0])), shared)
+
+
+def _coarser(
+    one: NDArray[np.int64] | None, other: NDArray[np.int64] | None
+) -> NDArray[np.int64] | None:
+    """Of two ways in which runs share generators the one with fewer of these."""
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other, key=lambda shared: len(np.unique(shared)))
 
 
 def _figures(

@@ -82,6 +82,21 @@ class Outcomes:
         ratios = [len(np.unique(fold.groups)) / max(len(fold.training), 1) for fold in self.folds]
         return float(np.mean(ratios))
 
+    def generators(self, arm: str) -> NDArray[np.int64] | None:
+        """(J, S) the GAN seed whose images each run of an arm was trained on, None without."""
+        runs = self.runs.get(arm)
+        if runs is None or "gan_seed" not in runs:
+            return None
+        made = pd.to_numeric(runs["gan_seed"], errors="coerce")
+        if made.isna().any():
+            return None
+        keys = zip(runs["repeat"], runs["fold"], runs["seed"], strict=True)
+        named = dict(zip(keys, made, strict=True))
+        return np.array(
+            [[named[fold.repeat, fold.fold, seed] for seed in self.seeds] for fold in self.folds],
+            np.int64,
+        )
+
 
 def read(
     arms: Sequence[str], images: ImageSet, splits: Splits, directory: Path

@@ -25,7 +25,7 @@ from pipeline.report import (
 from pipeline.report.card import data_card
 from pipeline.report.copies import copies, nearest_pairs
 from pipeline.report.curves import curves
-from pipeline.report.plots import NAMES
+from pipeline.report.scales import LOWER_IS_BETTER, NAMES
 
 # In the order of reading; each has the template sections/<key>.html.
 SECTIONS = {
@@ -112,6 +112,7 @@ def _shown(params: Params, root: Path) -> dict[str, Any]:
         "says": _says(result, parts) if result else {},
         "curves": curves(root, result, parts),
         "names": _names(params),
+        "better": "Left" if params.compare.primary in LOWER_IS_BETTER else "Right",
         "tests": TESTS,
         "images": contents.image_sets(params, root),
         "fidelity": quality.fidelity(assessed) if assessed else None,

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.report.evidence import LOWER_IS_BETTER
 from pipeline.report.measures import Measured, Sample, mean_of_defined
 from pipeline.report.outcomes import Outcomes
+from pipeline.report.scales import LOWER_IS_BETTER
 
 Values = NDArray[np.float64]
 BySize = Mapping[str, Mapping[str, Measured]]

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pipeline.report import formats
+from pipeline.report.scales import NAMES
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -25,15 +28,6 @@ VERDICT_COLOURS = {
     "harms": "#D55E00",
     "equivalent": "#0072B2",
     "no evidence": "#595959",
-}
-NAMES = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "sensitivity": "sensitivity",
-    "specificity": "specificity",
-    "auc": "area under the ROC curve",
-    "f1": "F1",
-    "ece": "calibration error",
 }
 # Places on an axis that are each told by a number; more leave it to the plotting library.
 _TICKS = 7
@@ -206,7 +200,7 @@ def draw_contrasts(
     axes.axvline(0, color="0.2", lw=1)
     for row, contrast in enumerate(contrasts):
         colour = VERDICT_COLOURS[contrast["verdict"]]
-        axes.plot([contrast["low"], contrast["high"]], [row, row], color=colour, lw=3)
+        axes.plot(_gaps([contrast["low"], contrast["high"]]), [row, row], color=colour, lw=3)
         axes.plot(contrast["difference"], row, "D", color=colour, ms=8, mec="white")
         text = f"{contrast['verdict']}  (p = {contrast['p_holm']:.2g})"
         text += ", exploratory" if contrast["family"] == "exploratory" else ""
@@ -216,7 +210,7 @@ def draw_contrasts(
         )  # fmt: skip
     labels = [
         f"{contrast['arm']}\nminus {contrast['against']}"
-        + (f", {contrast['train_patients']} patients" if several else "")
+        + (f",\n{formats.size(contrast['train_patients'], sentence=True)}" if several else "")
         for contrast in contrasts
     ]
     axes.set_yticks(range(len(contrasts)), labels)

@@ -17,6 +17,7 @@ import pandas as pd
 from pipeline.classifier.metrics import evaluate
 from pipeline.imageset import ImageSet
 from pipeline.report import plots
+from pipeline.report.scales import NAMES
 from pipeline.splits import Splits
 from pipeline.statistics.t_interval import t_interval
 
@@ -74,7 +75,7 @@ def draw(
     """
     figure = plots.blank(9.4, 4.2)
     panels = figure.subplots(1, 2)
-    titles = {"val_loss": "validation loss, which chooses", "test": f"test {plots.NAMES[metric]}"}
+    titles = {"val_loss": "validation loss, which chooses", "test": f"test {NAMES[metric]}"}
     for panel, (key, title) in zip(panels, titles.items(), strict=True):
         for row, (arm, points) in enumerate(shares.items()):
             _draw_line(panel, arm, points, key, plots.COLOURS[row % len(plots.COLOURS)])

@@ -24,19 +24,20 @@ def contrast_row(contrast: Contrast, params: Params) -> dict[str, Any]:
         contrast: Corrected over its family.
         params: The section `compare` is used.
     """
-    chosen = params.compare
+    chosen, equal = params.compare, contrast.equal
     row = supporting_row(contrast) | {
         "family": contrast.family,
         "error": contrast.result.error,
         "df": contrast.result.df,
-        "equivalence": vars(contrast.equivalence(chosen.equivalence_margin, chosen.confidence)),
+        "generators": contrast.generators,
+        "equivalence": vars(equal) | {"p_holm": contrast.equal_holm} if equal else None,
         "effect_size": vars(contrast.effect) if contrast.effect else None,
         "power": {
             "power": chosen.power,
             "alpha": (1 - chosen.confidence) / contrast.questions,
             "smallest": contrast.smallest(chosen.power, chosen.confidence),
         },
-        "verdict": contrast.verdict(chosen.equivalence_margin, chosen.confidence),
+        "verdict": contrast.verdict(chosen.confidence),
     }
     said = wording.sentence(row, chosen.confidence)
     return row | {"sentence": said + wording.provenance(params, (contrast.arm, contrast.against))}

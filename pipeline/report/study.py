@@ -13,7 +13,7 @@ from pipeline.config import Params
 from pipeline.report import formats, sizes, study_quality, wording
 from pipeline.report.curves import Curve
 from pipeline.report.page import TESTS
-from pipeline.report.plots import NAMES
+from pipeline.report.scales import NAMES
 from pipeline.report.sizes import Part
 
 ARM_METRICS = ("balanced_accuracy", "auc", "sensitivity", "specificity", "ece")
@@ -168,8 +168,7 @@ def _answer(study: Study) -> list[str]:
             part.title,
             row["arm"],
             row["against"],
-            f"{formats.signed(row['difference'])} ({formats.signed(row['low'])} to"
-            f" {formats.signed(row['high'])})",
+            formats.change(row),
             formats.p_value(row["p"]),
             formats.p_value(row["p_holm"]),
             f"**{row['verdict']}**",
@@ -232,7 +231,7 @@ def _images(study: Study) -> list[str]:
     for name in study.pictures:
         if name.startswith("images "):
             title = name.removeprefix("images ")
-            lines += ["", f"{title.capitalize()}:", *_picture(study, name, title)]
+            lines += ["", f"{title[:1].upper()}{title[1:]}:", *_picture(study, name, title)]
     return ["", "## Real and synthetic images", *lines] if lines else []
 
 

@@ -145,11 +145,25 @@ def _levels(column: str, manifest: pd.DataFrame) -> tuple[list[str], list[str]]:
 def _tertiles(text: pd.Series, numbers: pd.Series) -> tuple[pd.Series, list[str]]:
     """The range that each number lies in, and the ranges in order."""
     first, second = np.quantile(numbers, [1 / 3, 2 / 3])
-    ranges = [f"below {first:.3g}", f"{first:.3g} to {second:.3g}", f"from {second:.3g}"]
+    low, high = _told_apart(first, second)
+    ranges = [f"below {low}", f"{low} to {high}", f"from {high}"]
     place = np.searchsorted([first, second], numbers, side="right")
     named = text.copy()
     named[numbers.index] = [ranges[k] for k in place]
     return named, ranges
+
+
+def _told_apart(low: float, high: float) -> tuple[str, str]:
+    """Two bounds in as few digits as tell them apart, three at least, and without exponents."""
+    whole = len(f"{max(abs(low), abs(high)):.0f}")
+    for digits in range(max(3, whole), 17):
+        said = [
+            np.format_float_positional(bound, digits, fractional=False, trim="-")
+            for bound in (low, high)
+        ]
+        if said[0] != said[1] or low == high:
+            break
+    return said[0], said[1]
 
 
 def _merged(masks: Mapping[str, Masks], outcomes: Outcomes) -> list[tuple[str, Masks]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pipeline.config import UNKNOWN, Params
-from pipeline.report.plots import NAMES
+from pipeline.report.scales import IN_PERCENT, NAMES
 
 _CLAIMS = {
     "helps": "Training with {arm} rather than {against} improves the classifier",
@@ -15,7 +15,6 @@ _CLAIMS = {
     "no evidence": "This run does not show that training with {arm} rather than {against} changes "
     "the classifier",
 }
-_IN_PERCENT = frozenset({"accuracy", "balanced_accuracy", "sensitivity", "specificity"})
 
 
 def sentence(contrast: Mapping[str, Any], confidence: float) -> str:
@@ -30,19 +29,17 @@ def sentence(contrast: Mapping[str, Any], confidence: float) -> str:
     size = contrast["train_patients"]
     if size != "all":
         claim = f"With {trained_on(size)}: {claim[0].lower()}{claim[1:]}"
-    low, high = (signed(metric, contrast[bound]) for bound in ("low", "high"))
-    said = (
-        f"{claim}: {NAMES[metric]} {signed(metric, contrast['difference'])}{_unit(metric)} "
-        f"({confidence:.0%} interval {low} to {high})."
-    )
+    said = f"{claim}: {NAMES[metric]} {signed(metric, contrast['difference'])}{unit(metric)}"
+    said += f" ({_interval(contrast, confidence)})."
     if verdict == "equivalent":
         margin = signed(metric, contrast["equivalence"]["margin"]).lstrip("+")
-        said += f" Differences up to {margin}{_unit(metric)} were set beforehand as too small to "
+        said += f" Differences up to {margin}{unit(metric)} were set beforehand as too small to "
         said += "matter."
     if verdict == "no evidence":
         said += _could_have_shown(contrast)
     if contrast["test"] == "clustered_bootstrap":
-        said += " It holds for the patients that were trained on; no others were drawn."
+        one = " and for the one generator that was trained" * (contrast["generators"] == 1)
+        said += f" It holds for the patients that were trained on{one}; no others were drawn."
     if contrast["family"] == "exploratory":
         said += " This comparison is exploratory: it suggests what to test and settles nothing."
     return said
@@ -69,26 +66,40 @@ def trained_on(size: str) -> str:
     return share if float(size) < 1 else f"{size} training patients"
 
 
+def _interval(contrast: Mapping[str, Any], confidence: float) -> str:
+    """The interval that the verdict rests on: of two one-sided tests it is a narrower one."""
+    metric, bounds = contrast["metric"], contrast
+    if not contrast["error"] > 0:
+        return "no interval: no training and no patient differed, which leaves chance unknown"
+    if contrast["verdict"] == "equivalent":
+        bounds, confidence = contrast["equivalence"], 2 * confidence - 1
+    low, high = (signed(metric, bounds[bound]) for bound in ("low", "high"))
+    return f"{confidence:.0%} interval {low} to {high}"
+
+
 def _could_have_shown(contrast: Mapping[str, Any]) -> str:
     """What a run of this size can find, so that silence is not taken for absence."""
     metric, power = contrast["metric"], contrast["power"]
+    if not contrast["error"] > 0:
+        return ""
     smallest = signed(metric, power["smallest"]).lstrip("+")
     chance = f"{power['power']:.0%} of such runs"
     if power["smallest"] >= 1:
         return f" With so few patients and training runs no difference would be found in {chance}."
     return (
-        f" A true difference of {smallest}{_unit(metric)} would be found in {chance}; smaller ones "
+        f" A true difference of {smallest}{unit(metric)} would be found in {chance}; smaller ones "
         "are easily missed with these patients."
     )
 
 
-def _unit(metric: str) -> str:
-    return " percentage points" if metric in _IN_PERCENT else ""
+def unit(metric: str) -> str:
+    """What `signed` counts in, to be set behind it."""
+    return " percentage points" if metric in IN_PERCENT else ""
 
 
 def signed(metric: str, value: float) -> str:
     """A difference with its sign, in percentage points where the metric is a share of images."""
-    text = f"{100 * value:+.1f}" if metric in _IN_PERCENT else f"{value:+.3f}"
+    text = f"{100 * value:+.1f}" if metric in IN_PERCENT else f"{value:+.3f}"
     return text.replace("-", "\N{MINUS SIGN}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from scipy.stats import t as student
@@ -16,7 +17,7 @@ class Equivalence:
     Args:
         margin: Differences from -margin to margin count as none.
         p: p-value of a true difference outside of the margin.
-        low: Lower bound of the interval of coverage 1 - 2 alpha.
+        low: Lower bound of the interval of coverage 1 - 2 alpha; NaN where nothing varied.
         high: Upper bound; p <= alpha where the interval lies within the margin.
     """
 
@@ -36,11 +37,9 @@ def equivalence(result: Paired, margin: float, confidence: float = 0.95) -> Equi
 
     Source: Schuirmann 1987, doi:10.1007/BF01068419.
     """
-    room = margin - abs(result.difference)
     if result.error <= ROUNDING:
-        p = 0.0 if room > 0 else 1.0
-    else:
-        # The nearer bound has the larger p-value of the two, which decides.
-        p = float(student.sf(room / result.error, result.df))
+        return Equivalence(margin, 1.0, math.nan, math.nan)
+    # The nearer bound has the larger p-value of the two, which decides.
+    p = float(student.sf((margin - abs(result.difference)) / result.error, result.df))
     half = float(student.isf(1 - confidence, result.df)) * result.error
     return Equivalence(margin, p, result.difference - half, result.difference + half)

@@ -22,7 +22,7 @@ _NODES = 200
 
 
 def power(result: Paired, difference: float, alpha: float = 0.05) -> float:
-    """The chance that a true difference would be found.
+    """The chance that a true difference would be found; NaN where nothing varied.
 
     Args:
         result: Its error and degrees of freedom are used.
@@ -33,7 +33,7 @@ def power(result: Paired, difference: float, alpha: float = 0.05) -> float:
     integrated here over the estimated error, because SciPy's is NaN in its far tails.
     """
     if result.error <= ROUNDING:
-        return 1.0 if abs(difference) > ROUNDING else 0.0
+        return math.nan
     shift = abs(difference) / result.error
     errors, weights = _estimated_errors(result.df)
     bound = float(student.isf(alpha / 2, result.df)) * errors
@@ -41,7 +41,7 @@ def power(result: Paired, difference: float, alpha: float = 0.05) -> float:
 
 
 def smallest_difference(result: Paired, wanted: float = 0.8, alpha: float = 0.05) -> float:
-    """The smallest true difference that is found with a given chance.
+    """The smallest true difference that is found with a given chance; NaN where nothing varied.
 
     Args:
         result: Its error and degrees of freedom are used.
@@ -49,7 +49,7 @@ def smallest_difference(result: Paired, wanted: float = 0.8, alpha: float = 0.05
         alpha: Two-sided level of the test.
     """
     if result.error <= ROUNDING:
-        return 0.0
+        return math.nan
 
     def lacking(shift: float) -> float:
         return power(result, shift * result.error, alpha) - wanted

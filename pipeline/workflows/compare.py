@@ -24,6 +24,7 @@ from pipeline.report import (
     ratio,
     result,
     scores,
+    sizes,
     subgroups,
 )  # fmt: skip
 from pipeline.report.evidence import BOOTSTRAP, Contrast, Design
@@ -184,6 +185,7 @@ def _contrasts(
     return evidence.contrast_all(
         pairs(params), outcomes[size], measured[size], designs[size],
         metric=metric or params.compare.primary, test=test or designs[size].deciding, size=size,
+        margin=None if metric else params.compare.equivalence_margin,
     )  # fmt: skip
 
 
@@ -269,11 +271,7 @@ def _draw(written: Mapping[str, Any], outcomes: Outcomes, directory: Path) -> No
     shown: Sequence[str] = list(dict.fromkeys([primary, "auc"]))
     # Sorted keys are for the file; a reader expects the order of params.yaml.
     arms = {arm: written["arms"][arm] for arm in outcomes.arms}
-    contrasts = [
-        row
-        for document in (written.get("sizes") or {"": written}).values()
-        for row in document["contrasts"]
-    ]
+    contrasts = [row for part in sizes.parts(written) for row in part.contrasts]
     plots.draw_arms(arms, written["runs"], shown, confidence, directory / "arms.png")
     plots.draw_contrasts(
         contrasts, primary, confidence, written["equivalence_margin"], directory / "contrasts.png"

@@ -107,10 +107,11 @@ def _pictures(params: Params, root: Path, drawn: list[Curve], beside: Path) -> d
 def _strips(params: Params, root: Path, beside: Path) -> dict[str, str]:
     """Write strips of images of each class and set."""
     found = {}
-    for row in contents.image_sets(params, root):
+    for number, row in enumerate(contents.image_sets(params, root)):
         for strip in row["strips"]:
             title = f"{row['label']}, {strip['title']}"
-            target = f"images_{re.sub(r'[^A-Za-z0-9]+', '_', title)}.png"
+            # The number tells classes apart that differ in what no file name holds.
+            target = f"images_{number}_{re.sub(r'[^A-Za-z0-9]+', '_', title)}.png"
             (beside / target).write_bytes(base64.b64decode(strip["source"].partition(",")[2]))
             found[f"images {title}"] = f"{beside.name}/{target}"
     return found

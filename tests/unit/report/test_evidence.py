@@ -11,7 +11,7 @@ from pipeline.report.evidence import Contrast, Design
 from pipeline.report.measures import Sample
 from pipeline.report.outcomes import Fold, Outcomes
 from pipeline.seeding import numpy_rng
-from pipeline.statistics import Paired, wilson
+from pipeline.statistics import Equivalence, Paired, equivalence, wilson
 
 
 def simulated(skills, *, seed=0, groups=60, images=2, seeds=2, folds=3) -> Outcomes:
@@ -142,6 +142,8 @@ def test_which_test_decides_follows_from_the_design() -> None:
     assert Design.of(redrawn, "all", 0.95).overlap == 0.5
     twice = Outcomes(**{**vars(single), "folds": (limited[0],) * 2})
     assert Design.of(twice, "25", 0.95).deciding == "clustered_bootstrap"
+    assert Design.of(twice, "25", 0.95).repeated
+    assert not Design.of(folds, "all", 0.95).repeated
 
 
 def test_families_are_corrected_apart_and_over_sizes() -> None:
@@ -187,8 +189,63 @@ def test_verdicts(metric: str, difference: float, p_holm: float, verdict: str) -
     Without significance, a difference of an error of 0.01 that is shown to lie within 0.02 is
     equivalent: up to 0.02 - 1.64 * 0.01 = 0.0036.
     """
-    found = Contrast("a", "b", metric, Paired("t", difference, 0, 0, 0.0, 0.01), p_holm=p_holm)
-    assert found.verdict(0.02, 0.95) == verdict
+    result = Paired("t", difference, 0, 0, 0.0, 0.01)
+    p_equal = equivalence(result, 0.02).p
+    found = Contrast("a", "b", metric, result, p_holm=p_holm, equal_holm=p_equal)
+    assert found.verdict(0.95) == verdict
+
+
+def test_equality_is_corrected_over_its_family() -> None:
+    """Holm by hand: of p .02 and .04 in a family of two the larger one stays, the other doubles."""
+
+    def one(arm: str, p: float) -> Contrast:
+        result = Paired("t", 0.0, 0, 0, 1.0, 0.01)
+        return Contrast(arm, "base", "auc", result, equal=Equivalence(0.02, p, -0.01, 0.01))
+
+    found = evidence.corrected([one("a", 0.02), one("b", 0.03), one("c", 0.04)], ["a", "c"], "base")
+    assert [each.equal_holm for each in found] == pytest.approx([0.04, 0.03, 0.04])
+
+
+def test_arms_that_never_differ_are_no_evidence() -> None:
+    """Two perfect arms are neither better nor shown to be equal by 24 patients."""
+    outcomes = simulated({"a": 50.0, "b": 50.0}, groups=24)
+    (found,) = evidence.contrast_all(
+        [("b", "a")], outcomes, measured(outcomes), Design.of(outcomes, "all", 0.95),
+        metric="accuracy", test="corrected_t", margin=0.02,
+    )  # fmt: skip
+    assert (found.result.difference, found.result.error) == (0.0, 0.0)
+    assert found.verdict(0.95) == "no evidence"
+
+
+def test_runs_of_one_generator_share_its_luck() -> None:
+    """Without the column, or with a cell empty, seeds are by themselves; of two arms one counts."""
+    outcomes = simulated({"a": 0.5, "b": 0.5}, seeds=3, folds=1)
+    keys = {"repeat": [0] * 3, "fold": [0] * 3, "seed": [0, 1, 2]}
+    runs = {
+        "a": pd.DataFrame({**keys, "gan_seed": ["", "", ""]}),
+        "b": pd.DataFrame({**keys, "gan_seed": [0, 1, 0]}),
+    }
+    outcomes = Outcomes(**{**vars(outcomes), "runs": runs})
+    arms = measured(outcomes)
+    assert arms["a"].overall["auc"].shared is None
+    difference = arms["b"].overall["auc"] - arms["a"].overall["auc"]
+    assert difference.shared is not None and difference.shared.tolist() == [[0, 1, 0]]
+    assert contrast(outcomes, "clustered_bootstrap").generators == 2
+
+
+def test_draws_that_repeat_one_training_set_differ_as_seeds_do() -> None:
+    """Three draws of one seed have the error of one draw of three seeds, each its own generator."""
+    values = np.array([[0.10], [-0.02], [0.07]])
+    moves = numpy_rng(3, "moves").normal(size=(3, 1, 9)) / 100
+    replicates = numpy_rng(4, "replicates").normal(0.05, 0.02, size=(50, 3))
+    shared = np.zeros((3, 1), np.int64)
+    draws = Sample(values, moves, replicates, shared)
+    seeds = Sample(values.T, moves.transpose(1, 0, 2), replicates.mean(axis=1, keepdims=True))
+    of_draws = Design("clustered_bootstrap", 1, 1, 0.95, repeated=True)
+    of_seeds = Design("clustered_bootstrap", 1, 1, 0.95)
+    found = evidence.paired_test(draws, "clustered_bootstrap", of_draws)
+    assert found == evidence.paired_test(seeds, "clustered_bootstrap", of_seeds)
+    assert found.error == pytest.approx(float(values.std(ddof=1)) / np.sqrt(3))
 
 
 def test_smallest_difference_passes_the_correction() -> None:

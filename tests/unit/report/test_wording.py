@@ -12,7 +12,8 @@ def contrast(verdict: str = "helps", **changes: object) -> dict[str, object]:
     return {
         "arm": "b", "against": "a", "metric": "balanced_accuracy", "train_patients": "all",
         "difference": -0.0312, "low": -0.05, "high": 0.01, "verdict": verdict,
-        "family": "headline", "test": "corrected_t", "equivalence": {"margin": 0.02},
+        "family": "headline", "test": "corrected_t", "error": 0.02, "generators": 3,
+        "equivalence": {"margin": 0.02, "low": -0.018, "high": 0.004},
         "power": {"power": 0.8, "smallest": 0.041},
     } | changes  # fmt: skip
 
@@ -30,7 +31,10 @@ def test_sentence_says_verdict_size_and_interval(verdict: str, words: str) -> No
     """Each verdict has its words, the difference in percentage points and the interval."""
     said = wording.sentence(contrast(verdict), 0.95)
     assert words in said
-    assert "−3.1 percentage points (95% interval −5.0 to +1.0)" in said
+    interval = (
+        "90% interval −1.8 to +0.4" if verdict == "equivalent" else "95% interval −5.0 to +1.0"
+    )
+    assert f"−3.1 percentage points ({interval})" in said
     assert "b rather than a" in said
 
 
@@ -58,8 +62,20 @@ def test_size_family_and_single_draw_are_said() -> None:
         contrast(train_patients="0.5"), 0.95
     )
     single = wording.sentence(contrast(test="clustered_bootstrap"), 0.95)
-    assert "patients that were trained on" in single
+    assert "patients that were trained on; no others" in single
+    one = wording.sentence(contrast(test="clustered_bootstrap", generators=1), 0.95)
+    assert "trained on and for the one generator that was trained; no others" in one
     assert "patients that were trained on" not in wording.sentence(contrast(), 0.95)
+
+
+def test_without_scatter_there_is_no_interval() -> None:
+    """Nor a difference that could have been shown: both would be made up."""
+    nan = float("nan")
+    power = {"power": 0.8, "smallest": nan}
+    same = contrast("no evidence", error=0.0, low=nan, high=nan, power=power)
+    said = wording.sentence(same, 0.95)
+    assert "no interval: no training and no patient differed" in said
+    assert "nan" not in said and "would be found" not in said
 
 
 def test_areas_are_no_percentages() -> None:

@@ -43,9 +43,11 @@ def test_p_and_interval_agree() -> None:
 
 
 def test_equal_differences() -> None:
-    """No difference anywhere is no evidence, not a division by zero; one fold is an error."""
-    assert corrected_t([0.0, 0.0, 0.0], 0.5).p == 1.0
-    assert corrected_t([0.1, 0.1, 0.1], 0.5).p == 0.0
+    """Without scatter there is no evidence and no interval; one fold is an error."""
+    for every in (0.0, 0.1):
+        found = corrected_t([every] * 3, 0.5)
+        assert (found.p, found.error, found.difference) == (1.0, 0.0, pytest.approx(every))
+        assert np.isnan([found.low, found.high]).all()
     with pytest.raises(ValueError, match="at least two folds"):
         corrected_t([0.1], 0.5)
 

@@ -36,11 +36,17 @@ def test_p_and_interval_agree() -> None:
 
 
 def test_outside_of_the_margin_nothing_is_shown() -> None:
-    """A difference on the margin has p 1/2, one beyond it more; no error leaves 0 or 1."""
+    """A difference on the margin has p 1/2, one beyond it more."""
     assert equivalence(result(-0.02, 0.01), 0.02).p == pytest.approx(0.5)
     assert equivalence(result(0.03, 0.01), 0.02).p > 0.5
-    assert equivalence(result(0.01, 0.0), 0.02).p == 0
-    assert equivalence(result(0.03, 0.0), 0.02).p == 1
+
+
+@pytest.mark.parametrize("difference", [0.0, 0.01, 0.03])
+def test_without_scatter_nothing_is_shown(difference: float) -> None:
+    """Equal results everywhere are no proof that others would be equal."""
+    found = equivalence(result(difference, 0.0), 0.02)
+    assert found.p == 1
+    assert np.isnan([found.low, found.high]).all()
 
 
 def test_level_at_the_margin() -> None:

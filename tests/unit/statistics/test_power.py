@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from scipy.stats import nct, norm
 from scipy.stats import t as student
@@ -40,12 +41,10 @@ def test_smallest_difference_has_the_wanted_power(df: float) -> None:
 
 
 def test_no_difference_is_found_with_alpha() -> None:
-    """And power is the same for gains and losses; no error finds everything."""
+    """And power is the same for gains and losses; without scatter it is not known."""
     assert power(design(0.01, 6), 0.0) == pytest.approx(0.05, abs=1e-6)
     assert power(design(0.01, 6), -0.02) == power(design(0.01, 6), 0.02)
-    assert power(design(0.0), 0.001) == 1
-    assert power(design(0.0), 0.0) == 0
-    assert smallest_difference(design(0.0)) == 0
+    assert np.isnan([power(design(0.0), 0.001), smallest_difference(design(0.0))]).all()
 
 
 def test_few_degrees_of_freedom_cost_power() -> None:
