@@ -276,7 +276,8 @@ def _index(root: Path) -> tuple[list[Frame], list[Broken]]:
         try:
             frames += dicom_files.frames(root, file)
         except UnusableError as problem:
-            broken.append(Broken(file, str(problem)))
+            scan = not isinstance(problem, dicom_files.NotAScanError)
+            broken.append(Broken(file, str(problem), scan))
     return frames, broken
 
 

@@ -26,12 +26,15 @@ from pydicom.uid import (
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
+    ParametricMapStorage,
 )
 
 from pipeline.sources.source import UnusableError
 
 IGNORED_NAMES = frozenset({"DICOMDIR"})
 IGNORED_SUFFIXES = frozenset({".csv", ".txt", ".md"})
+# Of viewers, letters and pictures that come along; no suffix or a number says nothing.
+_FOREIGN_SUFFIX = re.compile(r"\.(?!dcm|dicom|ima|img)[a-z]{2,5}")
 # Read to be kept out: labels and attributes are compared with them.
 _IDENTIFYING = (
     "PatientName",
@@ -128,6 +131,10 @@ class Frame:
     inverted: bool
 
 
+class NotAScanError(UnusableError):
+    """What lies among scans and is none, such as a report: it is no scan's loss."""
+
+
 @contextmanager
 def silence() -> Iterator[None]:
     """Keep pydicom and its decoders from warning, logging and validating for a while."""
@@ -172,6 +179,8 @@ def read(path: Path, *, pixels: bool) -> Dataset:
         raise UnusableError("an empty file")
     bare = start[128:] != b"DICM"
     if bare and start[:2] not in _BARE_STARTS:
+        if _FOREIGN_SUFFIX.fullmatch(path.suffix.lower()):
+            raise NotAScanError("not a DICOM file, by its content and by its name")
         raise UnusableError("not a DICOM file")
     try:
         with silence():
@@ -191,11 +200,15 @@ def frames(root: Path, file: str) -> list[Frame]:
     """Describe every frame of one file.
 
     Raises:
-        UnusableError: If the file is no image, or its header is damaged.
+        NotAScanError: If the file is sound, and something else than an image.
+        UnusableError: If it is a damaged image, or nobody can tell what it is.
     """
     header = read(root / file, pixels=False)
     if header.get("Modality") == "SEG":
-        raise UnusableError("a segmentation object, not a scan")
+        raise NotAScanError("a segmentation object, not a scan")
+    kind = UID(str(header.get("SOPClassUID") or "")).name
+    if not header.get("Rows") and kind.endswith("Storage") and "Image" not in kind:
+        raise NotAScanError("a DICOM object that is no image, such as a report or structure set")
     if not header.get("Rows") or not header.get("Columns"):
         raise UnusableError("no pixel data: a DICOM object without an image")
     try:
@@ -249,6 +262,9 @@ def stored_limits(header: Dataset) -> tuple[int, int]:
 
 def limits(header: Dataset, index: int) -> tuple[float, float]:
     """Give the least and the greatest value of a frame after the modality transform."""
+    if _is_float(header):
+        most = float(np.finfo(np.float32).max)
+        return -most, most
     stored = np.array(stored_limits(header))
     if header.get("ModalityLUTSequence"):
         ends = apply_modality_lut(stored, header).astype(float)
@@ -291,10 +307,17 @@ def _frame(header: Dataset, file: str, index: int) -> Frame:
         spacing=None if spacing is None else (spacing[0], spacing[1]),
         step=abs(float(step)) if step else None,
         limits=(low, high),
-        whole=slope.is_integer() and intercept.is_integer(),
+        whole=slope.is_integer() and intercept.is_integer() and not _is_float(header),
         window=window,
         inverted=inverted,
     )
+
+
+def _is_float(header: Dataset) -> bool:
+    """Whether pixels are floating point, as in parametric maps, which need state no stored bits."""
+    map_of_values = header.get("SOPClassUID") == ParametricMapStorage
+    wide = int(header.get("BitsAllocated") or 16) >= 32
+    return wide and (map_of_values or not header.get("BitsStored"))
 
 
 def _identifiers(header: Dataset) -> tuple[str, ...]:

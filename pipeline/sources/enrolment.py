@@ -46,6 +46,11 @@ def problem_with(scan: Scan | Broken, settings: Settings, params: Params) -> str
     return problem
 
 
+def is_left_out(scan: Scan | Broken, problem: str | None) -> bool:
+    """Whether what does not enter was not asked for, or is no scan, rather than broken."""
+    return problem == LEFT_OUT or (isinstance(scan, Broken) and not scan.scan)
+
+
 def patients(params: Params, root: Path) -> dict[str, str]:
     """The pseudonym of each patient whose scans entered the set.
 

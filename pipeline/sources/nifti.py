@@ -23,6 +23,7 @@ from pipeline.sources.source import Broken, Scan, Settings, Target, UnusableErro
 
 LUNG_WINDOW = (-1000.0, 400.0)
 _INT16 = (-32768.0, 32767.0)
+_FLOAT32 = -float(np.finfo(np.float32).max), float(np.finfo(np.float32).max)
 
 
 class Nifti:
@@ -90,7 +91,7 @@ class Nifti:
     def settings(self) -> Settings:
         """Say what holds for all images."""
         hounsfield = self._options.unit == "HU"
-        low, high = _INT16
+        low, high = _INT16 if hounsfield else _FLOAT32
         return Settings(
             channels=("CT" if hounsfield else "intensity",),
             unit=self._options.unit,

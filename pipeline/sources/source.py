@@ -99,10 +99,12 @@ class Broken:
     Args:
         key: Where it came from; may identify a patient, never written as it is.
         reason: One sentence that says what is wrong with it and names no patient.
+        scan: Whether it was to be one. Reports and the like are listed and count for nothing.
     """
 
     key: str
     reason: str
+    scan: bool = True
 
 
 class UnusableError(Exception):

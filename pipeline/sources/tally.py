@@ -20,7 +20,7 @@ class Tally:
         usable: Images by class.
         patients: Pseudonyms by class.
         broken: (item, reason) of scans that cannot be used.
-        left_out: (item, reason) of scans whose class was not asked for.
+        left_out: (item, reason) of scans whose class was not asked for, and of what is no scan.
         parts: The official parts met.
         anonymous: Images without a patient identifier.
     """
@@ -70,5 +70,5 @@ class Tally:
         if self.broken:
             lines.append(f"{len(self.broken)} scans set aside: see data/quarantine.csv.")
         if self.left_out:
-            lines.append(f"{len(self.left_out)} scans of other classes left out.")
+            lines.append(f"{len(self.left_out)} left out: of other classes, or no scans.")
         return " ".join(lines)

@@ -36,7 +36,7 @@ Series = Mapping[str, list[Frame]]
 
 def describe(contents: Contents) -> Description:
     """Read the headers of up to 5000 files, and some pixels."""
-    series, damaged = _series(contents)
+    series, damaged, others = _series(contents)
     frames = [frame for group in series.values() for frame in group]
     table = _table(contents, frames)
     classes = _folders(series) if table is None else table[0].classes
@@ -52,7 +52,7 @@ def describe(contents: Contents) -> Description:
     return Description(
         form="DICOM",
         source="dicom",
-        said=_said(contents, series, damaged, len(patients), values),
+        said=_said(contents, series, (damaged, others), len(patients), values),
         size=suggested_size(min(frame.shape) for frame in frames),
         window=_window(frames, values),
         options=options,
@@ -62,20 +62,23 @@ def describe(contents: Contents) -> Description:
     )
 
 
-def _series(contents: Contents) -> tuple[dict[str, list[Frame]], int]:
+def _series(contents: Contents) -> tuple[dict[str, list[Frame]], int, int]:
+    """The frames of each series, and how many files are damaged, and how many are no scans."""
     series: dict[str, list[Frame]] = defaultdict(list)
-    damaged = 0
+    damaged = others = 0
     for file in contents.of("dicom")[:_HEADERS]:
         try:
             for frame in dicom_files.frames(contents.root, file):
                 series[frame.series].append(frame)
+        except dicom_files.NotAScanError:
+            others += 1
         except UnusableError:
             damaged += 1
-    return dict(series), damaged
+    return dict(series), damaged, others
 
 
 def _said(
-    contents: Contents, series: Series, damaged: int, patients: int, values: Values
+    contents: Contents, series: Series, unused: tuple[int, int], patients: int, values: Values
 ) -> list[tuple[str, str]]:
     frames = [frame for group in series.values() for frame in group]
     # A header may hold anything where a modality belongs.
@@ -93,7 +96,8 @@ def _said(
     lengths = sorted(len(group) for group in series.values()) or [0]
     return [
         ("images", counted + (f"; {unread} more files were not opened" if unread > 0 else "")),
-        ("unreadable", f"{damaged}"),
+        ("unreadable", f"{unused[0]}" + ("; ingest refuses each" if unused[0] else "")),
+        ("no scans", f"{unused[1]}" + ("; reports and the like are left out" if unused[1] else "")),
         ("patients", f"{patients}, by PatientID"),
         ("modality", ", ".join(f"{name} {count}" for name, count in kinds.most_common())),
         ("images a series", f"{lengths[0]} to {lengths[-1]}"),

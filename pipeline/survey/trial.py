@@ -102,6 +102,8 @@ def _read(directory: Path, contents: Contents, description: Description, trial: 
     settings = source.settings()
     trial.settings = settings
     for number, scan in islice(guarded.numbered(source, name), _MOST):
+        if isinstance(scan, Broken) and not scan.scan:
+            continue
         problem = scan.reason if isinstance(scan, Broken) else None
         if isinstance(scan, Scan):
             problem = validity.problem_with(scan, settings, size)

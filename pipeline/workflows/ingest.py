@@ -113,7 +113,8 @@ def _copy(
                     secrets |= {scan.patient or "", *scan.identifiers}
                 reason = pseudonyms.scrubbed(problem or "is broken", *secrets, places=places)
                 row = (guarded.item_name(number), reason)
-                (tally.left_out if problem == enrolment.LEFT_OUT else tally.broken).append(row)
+                left_out = enrolment.is_left_out(scan, problem)
+                (tally.left_out if left_out else tally.broken).append(row)
                 continue
             pseudonyms.check_names(scan.attributes)
             pseudonyms.check_values(scan, guarded.item_name(number))

@@ -22,6 +22,8 @@ from pydicom.uid import (
     JPEG2000Lossless,
     JPEGBaseline8Bit,
     RLELossless,
+    RTStructureSetStorage,
+    XRayRadiationDoseSRStorage,
 )
 
 from pipeline.errors import ParameterError
@@ -466,10 +468,10 @@ def _compressed(syntax: str, data: bytes) -> Dataset:
     return header
 
 
-def _floats(bad: float) -> Dataset:
-    header = instance(voxels()[..., 0], PixelData=None, BitsAllocated=32, RescaleIntercept=None)
-    del header.RescaleSlope
-    pixels = np.linspace(0, 1, 192, dtype="<f4")
+def _floats(bad: float, low: float = 0.0) -> Dataset:
+    absent = ("PixelData", "RescaleSlope", "RescaleIntercept", "BitsStored", "HighBit")
+    header = instance(voxels()[..., 0], BitsAllocated=32, **dict.fromkeys(absent))
+    pixels = np.linspace(low, 1, 192, dtype="<f4")
     pixels[7] = bad
     header.FloatPixelData = pixels.tobytes()
     return header
@@ -662,6 +664,35 @@ def test_missing_and_contradicting_labels_are_broken(tmp_path: Path) -> None:
     (scan,) = read(tmp_path)
     assert isinstance(scan, Broken) and "no class folder" in scan.reason
     assert ["no row" in reasons[0], "empty" in reasons[1], "contra" in reasons[2]] == [True] * 3
+
+
+def test_maps_of_fractions_keep_them(tmp_path: Path) -> None:
+    """Floating-point pixels are neither clipped at zero nor rounded."""
+    header = _floats(0.003, low=-9.3)
+    header.Modality = "MR"
+    save(tmp_path / "x" / "a", header)
+    scan = one(tmp_path)
+    assert scan.image.dtype == np.float32
+    assert scan.image.min() == np.float32(-9.3) and scan.image.flat[7] == np.float32(0.003)
+
+
+def test_what_is_no_scan_is_told_apart_from_what_is_broken(tmp_path: Path) -> None:
+    """Reports, structure sets, segmentations and a viewer's files are nobody's loss."""
+    flat = voxels()[..., 0]
+    save(tmp_path / "x" / "a", instance(flat))
+    save(tmp_path / "x" / "damaged", instance(flat, series="1.2.4", Rows=None))
+    others = {"report": XRayRadiationDoseSRStorage, "structures": RTStructureSetStorage}
+    for name, kind in others.items():
+        header = instance(flat, PixelData=None, Rows=None, Columns=None, SOPClassUID=kind)
+        save(tmp_path / "x" / name, header)
+    save(tmp_path / "x" / "seg", instance(flat, Modality="SEG"))
+    (tmp_path / "x" / "autorun.exe").write_bytes(b"MZ" + bytes(200))
+    found = {scan.key: scan for scan in read(tmp_path)}
+    broken = {key: scan.scan for key, scan in found.items() if isinstance(scan, Broken)}
+    assert broken == {
+        "x/damaged": True, "x/report": False, "x/structures": False, "x/seg": False,
+        "x/autorun.exe": False,
+    }  # fmt: skip
 
 
 def test_files_that_are_no_scans_by_name_are_passed_over(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.errors import ParameterError
+from pipeline.sources import validity
 from pipeline.sources.nifti import Nifti
 from pipeline.sources.source import Broken, Scan, Target
 
@@ -211,6 +212,17 @@ def test_other_units_stay_fractions(tmp_path: Path) -> None:
     scan = one(tmp_path, (12, 20), mask=None, crop="whole", unit="T2")
     assert isinstance(scan, Scan) and scan.image.dtype == np.float32
     assert scan.image[0, 0, 0] == pytest.approx(volume()[-1, -1, 4] / 20000)
+
+
+def test_other_units_may_be_large(tmp_path: Path) -> None:
+    """Counts of a PET scan do not end where Hounsfield units do."""
+    save(tmp_path / "a.nii", volume().astype(np.float32) * 90)
+    table(tmp_path, "a.nii,,x,p,g,1")
+    options = {"mask": None, "crop": "whole", "unit": "Bq/mL"}
+    scan = one(tmp_path, (12, 20), **options)
+    assert isinstance(scan, Scan) and np.abs(scan.image).max() > 40000
+    source = Nifti(tmp_path, Nifti.Options(**options), Target((12, 20), (0, 1e5), 0))
+    assert validity.problem_with(scan, source.settings(), (12, 20)) is None
 
 
 def test_attributes_are_those_asked_for(root: Path) -> None:
