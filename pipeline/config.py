@@ -208,6 +208,12 @@ class External(Section):
     window: tuple[float, float] | None = None
     max_quarantined: Share = 0.1
 
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _named(cls, value: object) -> object:
+        """Take numbers for names: YAML reads the key of `1: cyst` as one."""
+        return {str(k): v for k, v in value.items()} if isinstance(value, Mapping) else value
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.trained_on not in (UNKNOWN, ELSEWHERE) and not self.trained_on.endswith(".csv"):

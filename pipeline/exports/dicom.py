@@ -29,7 +29,6 @@ from pipeline.exports.dicom_segmentation import segmentation
 from pipeline.exports.dicom_values import Stored, decimal, to_sixteen_bits
 from pipeline.exports.export import DESCRIBED, Sample, Shipment
 from pipeline.exports.folder import Folder
-from pipeline.exports.pictures import grey_levels
 from pipeline.imageset import Meta
 from pipeline.imageset.orientation import Axes
 
@@ -119,7 +118,7 @@ def _slices(subject: Subject, channel: int, values: NDArray[Any]) -> Iterator[Da
         header = image_header(subject, channel, index + 1)
         header.Rows, header.Columns = volume.shape[1:3]
         if stored is None:
-            _add_colours(header, volume[..., index], meta)
+            _add_colours(header, volume[..., index])
         else:
             _add_grey(header, stored, index, meta)
         yield header
@@ -139,11 +138,10 @@ def _add_grey(header: Dataset, stored: Stored, index: int, meta: Meta) -> None:
     header.PixelData = pixels.astype(pixels.dtype.newbyteorder("<")).tobytes()
 
 
-def _add_colours(header: Dataset, image: NDArray[Any], meta: Meta) -> None:
-    whole = image if image.dtype == np.uint8 else grey_levels(image, meta, 8)
+def _add_colours(header: Dataset, image: NDArray[np.uint8]) -> None:
     header.SamplesPerPixel, header.PhotometricInterpretation = 3, "RGB"
     header.PlanarConfiguration = 0
     header.BitsAllocated = header.BitsStored = 8
     header.HighBit, header.PixelRepresentation = 7, 0
-    pixels = np.ascontiguousarray(np.moveaxis(whole, 0, -1)).tobytes()
+    pixels = np.ascontiguousarray(np.moveaxis(image, 0, -1)).tobytes()
     header.PixelData = pixels + b"\0" * (len(pixels) % 2)

@@ -65,10 +65,9 @@ class Subject:
 
     @property
     def is_colour(self) -> bool:
-        """Whether the channels are a colour's."""
-        return tuple(name.lower() for name in self.shipment.meta.channels) == (
-            "red", "green", "blue",
-        )  # fmt: skip
+        """Whether the channels are a colour's, of bytes; others keep their unit in series."""
+        names = [name.lower() for name in self.shipment.meta.channels]
+        return self.shipment.dtype == np.uint8 and names == ["red", "green", "blue"]
 
     @property
     def storage(self) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import Section
@@ -116,6 +117,11 @@ class Shipment:
     def shape(self) -> tuple[int, ...]:
         """(C, *spatial) of one image."""
         return self.sets[0].shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The stored type of every image."""
+        return self.sets[0].dtype
 
     @property
     def axes(self) -> Axes:

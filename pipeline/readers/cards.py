@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import DataError
+from pipeline.imageset import narrowest_dtype
 from pipeline.readers import turning
 from pipeline.readers.reader import About
 
@@ -72,6 +73,19 @@ class Card:
             note=self.note,
             masks=masks,
         )
+
+    def grey_dtype(self, white: float) -> np.dtype[Any]:
+        """The narrowest type that holds grey levels, 0 to `white`, in the card's unit.
+
+        A window narrower than they are many, such as 0 to 1, needs fractions; HU are whole.
+        """
+        if not self.unit or self.window is None:
+            return narrowest_dtype(0.0, white)
+        low, high = self.window
+        whole = low.is_integer() and high.is_integer() and high - low >= white
+        if whole or self.unit == "HU":
+            return narrowest_dtype(min(0.0, low), max(high, 255.0))
+        return np.dtype(np.float32)
 
     def unscaled(self, pixels: NDArray[Any], white: float) -> NDArray[Any]:
         """Give grey levels, 0 to `white`, back in the card's unit: they span its window."""

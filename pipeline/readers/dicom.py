@@ -102,6 +102,8 @@ class Dicom:
                     key = told.file if joined and told else frame.series
                     volume = found.setdefault(key, _Volume({}, told))
                     volume.series.setdefault(frame.series, []).append(frame)
+            except dicom_files.NotAScanError:
+                continue
             except UnusableError as problem:
                 self._broken.append(Broken(file, str(problem)))
         places = {file: place for place, file in enumerate(self._entries)}

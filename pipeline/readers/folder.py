@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.imageset import narrowest_dtype
 from pipeline.readers.cards import GREY, read_card
 from pipeline.readers.listing import Entry, entries, inside
 from pipeline.readers.reader import About, Record, decoded
@@ -33,10 +32,8 @@ class Folder:
 
     def about(self) -> About:
         """Say what the card says, else that these are grey levels."""
-        greys = (0.0, self._white)
-        low, high = self._card.window or greys
-        dtype = narrowest_dtype(min(0.0, low), max(high, 255.0))
         masks = all(entry.mask for entry in self._entries)
+        dtype, greys = self._card.grey_dtype(self._white), (0.0, self._white)
         return self._card.about(dtype, GREY, greys, masks=masks)
 
     def __len__(self) -> int:

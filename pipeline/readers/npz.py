@@ -24,7 +24,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import DataError
-from pipeline.imageset import narrowest_dtype
 from pipeline.readers.cards import GREY, Card, read_card
 from pipeline.readers.listing import TABLES, entry, rows
 from pipeline.readers.reader import About, Record
@@ -61,8 +60,8 @@ class Npz:
         """Say what the card says, else that these are grey levels where they are unsigned."""
         card, dtype = self._card, np.result_type(*(part.dtype for part in self._parts))
         white = _WHITE.get(dtype)
-        if white and card.unit and card.window:
-            dtype = narrowest_dtype(min(0.0, card.window[0]), max(card.window[1], 255.0))
+        if white:
+            dtype = card.grey_dtype(white)
         return card.about(
             dtype if dtype.kind in "iu" else np.dtype(np.float32),
             GREY if white else None,

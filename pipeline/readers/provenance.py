@@ -8,7 +8,8 @@ returned and said holds pseudonyms alone.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +18,13 @@ from pipeline.errors import DataError, LeakError
 from pipeline.imageset import ImageSet
 from pipeline.splits import PARTS, Splits, fold_name
 
+LISTED = "listed"
 _NAMED = 5
-_HEADINGS = frozenset({"patient", "patients", "patient_id", "patientid", "id", "subject"})
+_HEADINGS = frozenset(
+    f"{whom}{ending}"
+    for whom in ("patient", "subject", "case", "participant")
+    for ending in ("", "s", "id", "identifier")
+) | {"id", "pid"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,8 @@ def read(
         pseudonyms: Tells the pseudonym of every identifier in the scans; asked only if needed.
 
     Raises:
-        DataError: If the list is missing or empty.
+        DataError: If the list is missing, empty, or of several columns none of which is known to
+            hold the patients.
     """
     if trained_on in (UNKNOWN, ELSEWHERE):
         return Provenance(trained_on)
@@ -74,7 +81,22 @@ def read(
     if ours != listed:
         plain = {_plain(each) for each in listed}
         ours |= {made for raw, made in pseudonyms().items() if _plain(raw) in plain}
-    return Provenance("listed", len(listed), ours & frozenset(images.manifest["patient_id"]))
+    return Provenance(LISTED, len(listed), ours & frozenset(images.manifest["patient_id"]))
+
+
+def check_known(seen: Iterable[Provenance]) -> None:
+    """Refuse lists that name patients, but not one of this data set.
+
+    Raises:
+        DataError: If so: identifiers written in another way would pass for patients unseen.
+    """
+    told = [each for each in seen if each.kind == LISTED]
+    if told and not any(each.patients for each in told):
+        raise DataError(
+            "trained_on",
+            f"lists {max(each.listed for each in told)} patients, none of whom is in these scans; "
+            "write them as the scans do, or say `elsewhere` if the generator saw none of these",
+        )
 
 
 def check(
@@ -144,11 +166,20 @@ def _listed(path: Path) -> frozenset[str]:
         raise DataError(path.name, "the list of training patients is not below the set's path")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
+            text = file.read()
+        separator = max(",;\t", key=text.partition("\n")[0].count)
+        lines = csv.reader(text.splitlines(), delimiter=separator)
+        rows = [row for row in lines if any(cell.strip() for cell in row)]
     except (UnicodeDecodeError, csv.Error):
         raise DataError(path.name, "is not a CSV table in UTF-8") from None
-    heading = [cell.strip().lower() for cell in rows[0]] if rows else []
+    heading = [re.sub(r"[\W_]", "", cell.lower()) for cell in rows[0]] if rows else []
     named = [place for place, cell in enumerate(heading) if cell in _HEADINGS]
+    if not named and len(heading) > 1:
+        raise DataError(
+            path.name,
+            "has several columns, and which one holds the patients is not clear; name it "
+            "`patient_id`, or give that column alone",
+        )
     place = named[0] if named else 0
     cells = [row[place].strip() for row in rows[bool(named) :] if len(row) > place]
     if not any(cells):

@@ -141,6 +141,7 @@ def _jobs(params: Params, root: Path, name: str) -> tuple[Provenance, list[_Job]
         listed = provenance.identifiers(settings.trained_on, place)
         jobs.append(_Job(params, root, name, repeat, fold, met, listed))
         all_seen.append(seen)
+    provenance.check_known(all_seen)
     patients = frozenset[str]().union(*(seen.patients for seen in all_seen))
     most = max(seen.listed for seen in all_seen)
     return Provenance(all_seen[0].kind, most, patients), jobs

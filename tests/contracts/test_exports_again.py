@@ -31,12 +31,13 @@ KINDS: dict[str, dict[str, Any]] = {
     "upside down": {"size": (8, 6), "orientation": "AL"},
     "nowhere": {"size": (8, 6, 4), "orientation": "image", "spacing_mm": None},
     "floats": {"size": (8, 6, 4), "dtype": np.float32},
+    "fractions": {"size": (8, 6), "dtype": np.float32, "unit": "index", "window": (0.0, 1.0)},
+    "colours in HU": {"size": (8, 6), "channels": COLOURS},
 }
 # What a format cannot keep, so that nothing else may be lost unnoticed.
 PICTURES = ("png", "image_folder")
 LOSES_DIGITS = {*PICTURES, "npz"}  # 8 bits between black and white
 LOSES_SLICES = set(PICTURES)  # but for the middle one
-LOSES_REFUSALS = {"monai_datalist"}  # a list has no column for them
 REFUSES_CHANNELS = {*PICTURES, "npz"}
 
 
@@ -94,7 +95,7 @@ def _compare(was: ImageSet, now: ImageSet, name: str) -> None:
     assert now.has_masks == was.has_masks
     if masks is not None:
         assert np.array_equal(now.masks(), masks)
-    kept = ["label"] if name in LOSES_REFUSALS else ["label", "selected"]
+    kept = ["label", "selected"]
     assert now.manifest[kept].to_numpy().tolist() == was.manifest[kept].to_numpy().tolist()
     assert np.array_equal(now.spacing, was.spacing[:, :dims])
     assert (now.manifest["spacing_mm"] == "").tolist() == (

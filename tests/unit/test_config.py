@@ -134,3 +134,9 @@ def test_parameters_cannot_be_changed_after_reading():
     params = config.parse(VALUES)
     with pytest.raises(ValueError, match="frozen"):
         params.split.folds = 5
+
+
+def test_classes_of_another_set_may_be_numbers():
+    """As YAML reads the keys of `{0: benign, 1: malignant}`."""
+    section = {"path": "x", "trained_on": "unknown", "classes": {0: "benign", "1": "malignant"}}
+    assert config.External.model_validate(section).classes == {"0": "benign", "1": "malignant"}

@@ -212,6 +212,33 @@ def test_strangers_with_a_similar_number_are_strangers(project, scans, list_):
     assert (seen.listed, seen.patients) == (1, frozenset())
 
 
+@pytest.mark.parametrize(
+    "table",
+    ["patient_id;site\nS1;A\nS2;B\n", "Site,Patient ID\nA,S1\nB,S2\n", "S1\nS2\n",
+     "case-id\tage\nS1\t7\nS2\t8\n"],
+)  # fmt: skip
+def test_lists_are_read_as_tables_are_written(project, table):
+    """Whatever parts the columns, and however the patients' column is spelt."""
+    (project / "theirs/patients.csv").write_text(table)
+    images = ImageSet.open(project / "data/images")
+    ours = sorted(set(images.manifest["patient_id"]))[:2]
+    known = dict(zip(("S1", "S2"), ours, strict=True))
+    seen = provenance.read("patients.csv", project / "theirs", images, lambda: known)
+    assert (seen.listed, seen.patients) == (2, frozenset(ours))
+
+
+def test_a_list_that_nobody_can_read_is_refused(project, monkeypatch):
+    """Columns without a known heading, and patients of whom the scans know none."""
+    monkeypatch.setattr(external.enrolment, "patients", lambda params, root: {"S1": "p0001"})
+    (project / "theirs/patients.csv").write_text("site,who\nA,S1\n")
+    with pytest.raises(DataError, match=r"several columns.*patient_id"):
+        external.run(parameters(trained_on="patients.csv"), project, "theirs", NullRun())
+    (project / "theirs/patients.csv").write_text("patient\nX1\nX2\n")
+    with pytest.raises(DataError, match=r"lists 2 patients, none of whom.*`elsewhere`") as refused:
+        external.run(parameters(trained_on="patients.csv"), project, "theirs", NullRun())
+    assert "X1" not in str(refused.value)
+
+
 def test_copies_of_test_images_are_refused_and_near_ones_told(project):
     """Equal pixels stop the stage; likenesses are counted and named."""
     real = ImageSet.open(project / "data/images")
