@@ -23,10 +23,10 @@ def new_directory(out: Path) -> Iterator[Path]:
     Raises:
         DataError: If it is there already or cannot be written to.
     """
+    if out.exists():
+        raise DataError(out, "is there already and stays as it is; choose another with --out")
     half = out.with_name(f".{out.name}.half")
     try:
-        if out.exists():
-            raise DataError(out, "is there already and stays as it is; choose another with --out")
         shutil.rmtree(half, ignore_errors=True)
         yield half
         half.rename(out)

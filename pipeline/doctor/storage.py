@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from pipeline.config import Params
 from pipeline.doctor.finding import Finding, Project, ok, problem, unasked, warning
@@ -51,15 +52,30 @@ def augmented_gib(root: Path, params: Params) -> float | None:
         images = np.load(sets / "images.npy", mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError):
         return None
+    pixels = int(np.prod(images.shape[2:]))
+    masks = pixels if (sets / "masks.npy").is_file() else 0
+    each = pixels * images.shape[1] * images.dtype.itemsize + masks
+    rows = _training_rows(root, params, len(images))
+    return float(rows * (1 + params.augment.copies) * each / _GIB)
+
+
+def _training_rows(root: Path, params: Params, images: int) -> float:
+    """Training rows of all folds together: those of splits.csv, or what they will be about."""
+    try:
+        parts = pd.read_csv(root / "data/splits.csv", usecols=["part"], dtype=str)["part"]
+        return float(parts.eq("train").sum())
+    except (OSError, ValueError):
+        pass
     split = params.split
     kfold = split.scheme == "kfold"
     folds = split.folds * split.repeats if kfold else split.repeats
     tested = 1 / split.folds if kfold else split.test_share
-    pixels = int(np.prod(images.shape[2:]))
-    masks = pixels if (sets / "masks.npy").is_file() else 0
-    each = pixels * images.shape[1] * images.dtype.itemsize + masks
-    trained = len(images) * (1 - tested) * (1 - split.val_share)
-    return float(folds * trained * (1 + params.augment.copies) * each / _GIB)
+    trained = images * (1 - tested) * (1 - split.val_share)
+    # Of so many patients, each has a few images at most: a count is taken for as many rows.
+    sizes = [1.0 if size is None else size for size in split.sizes]
+    return folds * sum(
+        min(size, trained) if isinstance(size, int) else size * trained for size in sizes
+    )
 
 
 def free_gib(path: Path) -> float:

@@ -6,7 +6,6 @@ for families that need them, `masks` (N, 1, *spatial). It is read without unpick
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +73,7 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in ("images", "labels", "masks") if name in file}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, TypeError) as error:
+    except Exception as error:  # zip, zlib and NumPy raise what damaged bytes lead them to
         raise DataError(
             path, f"is neither an ImageSet's directory nor a readable .npz file ({error})"
         ) from error

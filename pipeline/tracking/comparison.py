@@ -88,7 +88,9 @@ def _figures(part: Mapping[str, Any], place: str) -> dict[str, float]:
 def _origin(row: Mapping[str, Any], params: Params) -> dict[str, object]:
     """What a classifier was trained on, as tags by which runs are told apart."""
     tags: dict[str, object] = {"train_patients": row["train_patients"]}
-    directory, _, family = params.classify.arms[row["arm"]].images.rpartition("/")
+    # An arm that params.yaml no longer lists has a comparison all the same.
+    arm = params.classify.arms.get(row["arm"])
+    directory, _, family = arm.images.rpartition("/") if arm else ("", "", "")
     if directory == "data/synthetic":
         tags["family"] = family
     if row.get("share") is not None:

@@ -64,7 +64,7 @@ class Store:
         run.parameters(chosen(entry))
         for path in entry.dependencies:
             # Where the user's scans lie may name a patient; that they were read may be told.
-            if path.startswith(DATA) and entry.stage != "ingest":
+            if path.startswith(DATA) and entry.stage != "ingest" and Path(path) != _scans(entry):
                 run.dataset(path.removeprefix(DATA), Path(path), entry.stage)
         return run
 
@@ -77,6 +77,12 @@ class Store:
         query = f"tags.mlflow.parentRunId = '{run.run_id}'"
         found = self.client.search_runs([self.experiment], query, max_results=10_000)
         return [dict(child.data.tags) for child in found]
+
+
+def _scans(entry: StageEntry) -> Path | None:
+    """Where the scans lie, by the parameters of a stage that reads them."""
+    section = entry.parameters.get("params.yaml", {}).get("ingest")
+    return Path(str(section.get("path"))) if isinstance(section, Mapping) else None
 
 
 def store_uri(root: Path) -> str:

@@ -79,6 +79,10 @@ def by_hand(
             ship(params, shipment, folder.name, half)
         for folder, half in halves.items():
             half.rename(folder)
+    except OSError as error:
+        raise DataError(
+            "--out", f"{str(out)!r} cannot be written to ({error.strerror}); choose another"
+        ) from error
     finally:
         for half in halves.values():
             shutil.rmtree(half, ignore_errors=True)

@@ -191,7 +191,11 @@ def test_where_the_scans_lie_is_not_among_the_data_sets(store, tmp_path):
     """Not even inside data/, where a data set's name is its path."""
     entry = StageEntry("ingest", "c", {"data/raw/Doe^Jane": "abc"}, {})
     store.start(entry, {})
+    of_scans = {"params.yaml": {"ingest": {"path": "data/Doe^Jane/"}}}
+    read = {"data/Doe^Jane": "abc", "data/images": "def"}
+    run = store.start(StageEntry("external@theirs", "c", read, of_scans), {})
     assert b"Doe^Jane" not in (tmp_path / "mlflow.db").read_bytes()
+    assert [each.dataset.name for each in stored(store, run).inputs.dataset_inputs] == ["images"]
 
 
 def test_a_copied_store_is_refused(template, tmp_path, monkeypatch):

@@ -25,6 +25,17 @@ def test_the_prediction_is_rows_times_copies_times_folds(root, project, images):
     assert storage.augmented_gib(root, project.params) == pytest.approx(expected)
 
 
+def test_limited_training_is_counted(root, change, images):
+    """By the sizes, each with all folds; and by the rows themselves once there are any."""
+    each = 5 * 1024 * 3 / GIB
+    limited = change(("train_patients: null", "train_patients: [10, 0.5]"))
+    expected = 3 * (10 + 0.5 * 120 * 2 / 3 * 0.85) * each
+    assert storage.augmented_gib(root, limited.params) == pytest.approx(expected)
+    rows = "\n".join(["a,train", "b,train", "c,test"])
+    (root / "data/splits.csv").write_text(f"image_id,part\n{rows}\n")
+    assert storage.augmented_gib(root, limited.params) == pytest.approx(2 * each)
+
+
 def test_before_ingest_nothing_is_predicted(root, project, monkeypatch):
     """The bound of params.yaml is what must be free then, and its lack only a warning."""
     assert storage.augmented_gib(root, project.params) is None

@@ -57,6 +57,17 @@ def test_refuses_what_does_not_fit(tmp_path, changes, sentence):
     assert "mine.npz" in str(caught.value)
 
 
+def test_refuses_a_damaged_file(tmp_path):
+    """Bytes that do not decompress are no traceback."""
+    path = tmp_path / "mine.npz"
+    np.savez_compressed(path, images=np.tile(IMAGES, (50, 1, 1, 1)), labels=np.tile(LABELS, 50))
+    content = bytearray(path.read_bytes())
+    content[60:90] = bytes(30)
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="neither an ImageSet's directory nor"):
+        open_given(path, STORED)
+
+
 def test_refuses_a_file_that_is_not_there(tmp_path):
     """Likewise."""
     with pytest.raises(DataError, match="neither an ImageSet's directory nor"):

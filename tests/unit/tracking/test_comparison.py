@@ -53,3 +53,12 @@ def test_every_size_is_shown_and_the_headline_keeps_its_names() -> None:
     assert [tags["train_patients"] for _, tags in run.children] == ["25", "60"]
     assert len(tracking.classifiers(result)) == 2
     assert len(tracking.classifiers(first)) == 1
+
+
+def test_an_arm_that_is_no_longer_listed_is_shown_too() -> None:
+    """What was compared once stays to be seen; only its family is not known any more."""
+    result = of_size("all", 0, 0.5)
+    result["runs"][0]["arm"] = "gone"
+    run = Recorder()
+    tracking.show_comparison(run, result, parameters(), Path("nowhere"))
+    assert [(name, "family" in tags) for name, tags in run.children] == [("gone r0f0s0", False)]

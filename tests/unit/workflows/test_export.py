@@ -196,5 +196,9 @@ def test_a_format_that_fails_leaves_nothing_in_the_way(root: Path) -> None:
     with pytest.raises(DataError, match="has 2 channels"):
         export.by_hand(params(), root, "two", out, formats=["nifti", "png"])
     assert list(out.iterdir()) == []
+    taken = root / "taken"
+    taken.write_text("a file")
+    with pytest.raises(DataError, match=r"^--out: .* cannot be written to"):
+        export.by_hand(params(), root, "two", taken, formats=["nifti"])
     assert export.by_hand(params(), root, "two", out, formats=["nifti"]) == [out / "nifti"]
     assert [path.name for path in out.iterdir()] == ["nifti"]
