@@ -41,6 +41,16 @@ def test_tied_scores_make_the_diagonal() -> None:
     assert curve == pytest.approx(np.linspace(0, 1, 101))
 
 
+def test_a_difference_without_an_interval_is_drawn(tmp_path) -> None:
+    """As a mark without a bar: where nothing varied there are no bounds."""
+    row = {
+        "arm": "b", "against": "a", "difference": 0.0, "low": None, "high": None, "p_holm": 1.0,
+        "verdict": "no evidence", "family": "headline", "train_patients": "0.5",
+    }  # fmt: skip
+    plots.draw_contrasts([row], "auc", 0.95, 0.02, tmp_path / "contrasts.png")
+    assert (tmp_path / "contrasts.png").stat().st_size > 1000
+
+
 def test_tables_hold_what_is_drawn(tmp_path) -> None:
     """The CSV files hold the drawn numbers, and no row of a single image."""
     given = outcomes([0.9, 0.2, 0.6, 0.1], [1, 1, 0, 0])

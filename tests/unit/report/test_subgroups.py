@@ -48,6 +48,16 @@ def test_numbers_go_by_tertiles_of_all_images(root) -> None:
     assert found == [("below 3.97", 40), ("3.97 to 7.93", 40), ("from 7.93", 40)]
 
 
+def test_bounds_are_told_apart(root) -> None:
+    """Years, and numbers that differ late, in as many digits as it takes and no exponents."""
+    years = [str(2009 + k % 9) for k in range(120)]
+    close = [str(1 + k / 1e6) for k in range(120)]
+    given = described(root, year=years, close=close)
+    found = [level for level, _ in levels(subgroups.divide(["year", "close"], *given))]
+    assert found[:3] == ["below 2012", "2012 to 2015", "from 2015"]
+    assert found[3:] == ["below 1.00004", "1.00004 to 1.00008", "from 1.00008"]
+
+
 def test_few_numbers_and_texts_are_levels(root) -> None:
     """In order of size or of the alphabet; what is not given is a level of its own."""
     grade = ["10", "9", "10"] * 40
