@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import binom
 
 from pipeline.privacy.calibration import Yardstick, margins
 from pipeline.privacy.spaces import Found, Part, search
@@ -222,6 +223,8 @@ def _nearer(
 ) -> dict[str, Any]:
     """A rank test, clustered by held-out patient; each synthetic image stands for itself.
 
+    Where every synthetic image is nearer than every held-out one, p is the chance of that order.
+
     The number of images on either side does not bias it: both look among the same training images.
     """
     made = np.arange(len(synthetic) + len(held_out)) < len(synthetic)
@@ -230,11 +233,18 @@ def _nearer(
     clusters = np.concatenate([np.arange(len(synthetic)), len(synthetic) + patient])
     # Held against a constant, whose area is one half, the test of two areas is one of one area.
     area = delong(made, nearness, np.zeros(len(made)), groups=clusters)
+    auc = 0.5 + area.difference
+    low, high = 0.5 + area.low, 0.5 + area.high
+    p = area.p / 2 if area.difference > 0 else 1.0 - area.p / 2
+    if area.error == 0:  # all of one kind before all of the other, or all alike
+        patients = int(patient.max()) + 1
+        low, high = wilson(auc * patients, patients)
+        p = 1.0 / float(binom(len(synthetic) + patients, patients)) if auc == 1 else 1.0
     return {
-        "auc": 0.5 + area.difference,
-        "low": max(0.0, 0.5 + area.low),
-        "high": min(1.0, 0.5 + area.high),
-        "p": area.p / 2 if area.difference > 0 else 1.0 - area.p / 2,
+        "auc": auc,
+        "low": max(0.0, low),
+        "high": min(1.0, high),
+        "p": p,
         "test": "mann_whitney_clustered_by_patient",
     }
 

@@ -154,16 +154,20 @@ def _tertiles(text: pd.Series, numbers: pd.Series) -> tuple[pd.Series, list[str]
 
 
 def _told_apart(low: float, high: float) -> tuple[str, str]:
-    """Two bounds in as few digits as tell them apart, three at least, and without exponents."""
-    whole = len(f"{max(abs(low), abs(high)):.0f}")
-    for digits in range(max(3, whole), 17):
-        said = [
+    """Two bounds in so many digits that both are told, three at least, and without exponents.
+
+    Rounding moves neither by more than a fifth of what lies between them.
+    """
+    said = "", ""
+    for digits in range(max(3, len(f"{max(abs(low), abs(high)):.0f}")), 17):
+        one, other = (
             np.format_float_positional(bound, digits, fractional=False, trim="-")
             for bound in (low, high)
-        ]
-        if said[0] != said[1] or low == high:
+        )
+        said = one, other
+        if max(abs(float(one) - low), abs(float(other) - high)) <= (high - low) / 5:
             break
-    return said[0], said[1]
+    return said
 
 
 def _merged(masks: Mapping[str, Masks], outcomes: Outcomes) -> list[tuple[str, Masks]]:

@@ -54,7 +54,7 @@ def test_bounds_are_told_apart(root) -> None:
     close = [str(1 + k / 1e6) for k in range(120)]
     given = described(root, year=years, close=close)
     found = [level for level, _ in levels(subgroups.divide(["year", "close"], *given))]
-    assert found[:3] == ["below 2012", "2012 to 2015", "from 2015"]
+    assert found[:3] == ["below 2011", "2011 to 2014", "from 2014"]
     assert found[3:] == ["below 1.00004", "1.00004 to 1.00008", "from 1.00008"]
 
 

@@ -301,7 +301,7 @@ def test_the_rest_follows_from_error_and_degrees_of_freedom(folded):
     """Equivalence and power of a written contrast are those of its own error."""
     for row in compared(folded, parameters(equivalence_margin=0.1, power=0.9))["contrasts"]:
         result = Paired("", row["difference"], 0, 0, 0, row["error"], row["df"])
-        assert row["equivalence"] == vars(equivalence(result, 0.1, 0.95))
+        assert row["equivalence"].items() >= vars(equivalence(result, 0.1, 0.95)).items()
         assert power(result, row["power"]["smallest"], row["power"]["alpha"]) == pytest.approx(0.9)
         assert row["effect_size"]["low"] < row["effect_size"]["value"]
 
