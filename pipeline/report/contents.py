@@ -49,8 +49,8 @@ def comparison(root: Path) -> dict[str, Any] | None:
     return jsonfile.read(path) if path.exists() else None
 
 
-def image_sets(params: Params, root: Path) -> list[dict[str, Any]]:
-    """Strips of real images, and of each family's, by class.
+def image_sets(params: Params, root: Path, repeat: int = 0, fold: int = 0) -> list[dict[str, Any]]:
+    """Strips of real images, and of each family's of one fold, by class.
 
     Returns:
         One row a class: `label`, `most` (images in a strip), and `strips` of `title`, `source`
@@ -60,7 +60,7 @@ def image_sets(params: Params, root: Path) -> list[dict[str, Any]]:
     if (root / "data/images/meta.json").exists():
         sets["real"] = ImageSet.open(root / "data/images")
     for family in params.synthetic:
-        path = root / "data/synthetic" / family / fold_name(0, 0, 0)
+        path = root / "data/synthetic" / family / fold_name(repeat, fold, 0)
         if (path / "meta.json").exists():
             sets[family] = ImageSet.open(path)
     if not sets:

@@ -31,6 +31,7 @@ ATTACKS = {
 }
 
 Models = Mapping[str, Mapping[str, Any]]
+_MOST_NAMED = 3
 
 
 def copies(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] | None:
@@ -148,13 +149,18 @@ def _family(family: str, models: Models) -> dict[str, Any]:
         "copying": sum(check["copying"] is True for check in models.values()),
         "flagged": sum(check.get("flagged_images", 0) for check in models.values()),
         "findings": [
-            {
-                "words": words,
-                "models": "all models" if len(of) == len(models) > 1 else "model " + ", ".join(of),
-            }
-            for words, of in by_words.items()
+            {"words": words, "models": _named(of, len(models))} for words, of in by_words.items()
         ],
     }
+
+
+def _named(some: Sequence[str], all_: int) -> str:
+    """Which models a finding is about: by name where they are few."""
+    if len(some) == all_ > 1:
+        return "all models"
+    if len(some) > _MOST_NAMED:
+        return f"{len(some)} of {all_} models"
+    return ("model " if len(some) == 1 else "models ") + ", ".join(some)
 
 
 def _details(checked: Mapping[str, Models]) -> list[dict[str, Any]]:

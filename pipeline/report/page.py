@@ -115,6 +115,7 @@ def _shown(params: Params, root: Path) -> dict[str, Any]:
         "better": "Left" if params.compare.primary in LOWER_IS_BETTER else "Right",
         "tests": TESTS,
         "images": contents.image_sets(params, root),
+        "learnt_from": formats.size(sizes.headline_size(result or {}), sentence=True),
         "fidelity": quality.fidelity(assessed) if assessed else None,
         "copies": checked,
         "elsewhere": external.told(assessed),

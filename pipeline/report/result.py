@@ -14,7 +14,7 @@ from pipeline.report.outcomes import Outcomes
 from pipeline.statistics import Paired
 
 FEWEST_PATIENTS = 100
-FEWEST_SEEDS = 3
+FEWEST_TRAININGS = 3
 
 
 def contrast_row(contrast: Contrast, params: Params) -> dict[str, Any]:
@@ -93,8 +93,10 @@ def demonstration(params: Params, outcomes: Outcomes) -> list[str]:
         reasons.append("its scans are a phantom's, not patients'")
     if outcomes.patients < FEWEST_PATIENTS:
         reasons.append(f"{outcomes.patients} test patients are fewer than {FEWEST_PATIENTS}")
-    if len(outcomes.seeds) < FEWEST_SEEDS:
-        reasons.append(f"{len(outcomes.seeds)} training seeds are fewer than {FEWEST_SEEDS}")
+    # Repeats start anew as seeds do, with other training patients besides.
+    trainings = len(outcomes.seeds) * len({fold.repeat for fold in outcomes.folds})
+    if trainings < FEWEST_TRAININGS:
+        reasons.append(f"{trainings} trainings of each fold are fewer than {FEWEST_TRAININGS}")
     return reasons
 
 

@@ -36,7 +36,14 @@ def copies(found: Mapping[str, Any]) -> list[str]:
     Args:
         found: From `copies.copies`.
     """
-    lines = ["", "## Is it a copy?", ""]
+    lines = [
+        "",
+        "## Is it a copy?",
+        "",
+        "The rate of false alarms is that of one model: of many models, so many are flagged by"
+        " chance.",
+        "",
+    ]
     for each in found["families"]:
         lines += [
             f"- `{each['family']}` ({finding['models']}): {finding['words']}"

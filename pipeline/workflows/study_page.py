@@ -11,7 +11,7 @@ import base64
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,12 @@ from pipeline.report import contents, quality, sizes
 from pipeline.report.card import data_card
 from pipeline.report.copies import copies
 from pipeline.report.curves import Curve, curves
+from pipeline.report.sizes import Part
 from pipeline.report.study import FURTHER, Study, markdown
 from pipeline.splits import fold_name
 
 ABOUT = "about.md"
+REAL = "real"
 # Single classifiers, by the thousand, stay with the run.
 _LEFT_OUT = frozenset({"runs", "supporting"})
 
@@ -58,7 +60,7 @@ def run(params: Params, root: Path, out: Path) -> None:
         curves=drawn,
         fidelity=quality.fidelity(assessed) if assessed else None,
         copies=copies(assessed),
-        pictures=_pictures(params, root, drawn, beside),
+        pictures=_pictures(params, root, parts, drawn, beside),
         about=about.read_text(encoding="utf-8") if about.exists() else "",
     )
     out.write_text(markdown(study), encoding="utf-8")
@@ -82,7 +84,9 @@ def _write_figures(
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def _pictures(params: Params, root: Path, drawn: list[Curve], beside: Path) -> dict[str, str]:
+def _pictures(
+    params: Params, root: Path, parts: Sequence[Part], drawn: list[Curve], beside: Path
+) -> dict[str, str]:
     """Copy the run's pictures beside the page; what each shows, and its path from the page."""
     wanted = {
         "contrasts": "plots/compare/contrasts.png",
@@ -101,17 +105,24 @@ def _pictures(params: Params, root: Path, drawn: list[Curve], beside: Path) -> d
             target = f"pairs_{family}.png" if kind == "pairs" else Path(path).name
             shutil.copyfile(root / path, beside / target)
             found[name] = f"{beside.name}/{target}"
-    return found | _strips(params, root, beside)
+    return found | _strips(params, root, parts, beside)
 
 
-def _strips(params: Params, root: Path, beside: Path) -> dict[str, str]:
-    """Write strips of images of each class and set."""
+def _strips(params: Params, root: Path, parts: Sequence[Part], beside: Path) -> dict[str, str]:
+    """Write strips of images of each class and set; synthetic ones of each size's first draw."""
+    strips: dict[str, tuple[str, str]] = {}
+    for part in parts:
+        first = min((run["repeat"], run["fold"]) for run in part.content["runs"])
+        for number, row in enumerate(contents.image_sets(params, root, *first)):
+            for strip in row["strips"]:
+                learnt = f" of {part.phrase}" * (strip["title"] != REAL and len(parts) > 1)
+                # The number tells classes apart that differ in what no file name holds.
+                title = f"{row['label']}, {strip['title']}{learnt}"
+                strips[title] = f"{number}_{title}", strip["source"]
     found = {}
-    for number, row in enumerate(contents.image_sets(params, root)):
-        for strip in row["strips"]:
-            title = f"{row['label']}, {strip['title']}"
-            # The number tells classes apart that differ in what no file name holds.
-            target = f"images_{number}_{re.sub(r'[^A-Za-z0-9]+', '_', title)}.png"
-            (beside / target).write_bytes(base64.b64decode(strip["source"].partition(",")[2]))
-            found[f"images {title}"] = f"{beside.name}/{target}"
+    for title in sorted(strips, key=lambda title: int(strips[title][0].partition("_")[0])):
+        name, source = strips[title]
+        target = f"images_{re.sub(r'[^A-Za-z0-9]+', '_', name)}.png"
+        (beside / target).write_bytes(base64.b64decode(source.partition(",")[2]))
+        found[f"images {title}"] = f"{beside.name}/{target}"
     return found

@@ -137,7 +137,9 @@ def test_same_bytes_again(folded, tmp_path_factory):
 
 
 def test_demonstration_says_so(folded):
-    """Phantom scans, few patients and few seeds are each a reason, and enough is enough."""
+    """Phantom scans, few patients and few trainings are each a reason, and enough is enough."""
+    assert len(compared(folded)["demonstration_reasons"]) == 2  # two seeds, repeated
+    make_run(folded, BETTER, patients=60)
     found = compared(folded)
     assert found["demonstration"] is True
     assert len(found["demonstration_reasons"]) == 3

@@ -82,6 +82,7 @@ def test_pictures_lie_beside_the_page(page):
     """Each is named once and is there; the figures hold no single classifiers."""
     named = re.findall(r"!\[.+\]\((.+)\)", page.read_text())
     assert len(named) == len(set(named)) > 10
+    assert "conditional of 25 training patients:" in page.read_text()
     assert all((page.parent / path).exists() for path in named)
     figures = json.loads((page.parent / "study/figures.json").read_text())
     assert "runs" not in figures
