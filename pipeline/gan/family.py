@@ -143,6 +143,8 @@ class TrainingOptions(Section):
         mirror: Mirror real images at random: `true` along every axis that `augment.flip` allows,
             a list along those spatial axes, e.g. [1]. Better than letting the
             discriminator flip what it sees, which leaves the generator with one orientation.
+        turn: Turn real images by quarter turns at random, in planes whose two axes are equally
+            long, where `augment.rotation_degrees` allows 90 or more about every axis.
         balanced: Draw classes equally often, so that the rare one is learnt too.
         learning_rate: Adam's, for every network that `learning_rates` does not name.
         learning_rates: By network, where it differs.
@@ -160,6 +162,7 @@ class TrainingOptions(Section):
     batch: Count = 32
     copies: bool = True
     mirror: Mirror = False
+    turn: bool = False
     balanced: bool = True
     learning_rate: Positive = 2e-4
     learning_rates: Mapping[str, Positive] = {}

@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline import seeding
 from pipeline.compute import Machine, Report
-from pipeline.config import options_of
+from pipeline.config import Augment, options_of
 from pipeline.gan import previews
 from pipeline.gan.examination import Examiner, Kind
 from pipeline.gan.family import Family, Prepares, TrainingOptions
@@ -23,6 +23,7 @@ from pipeline.registry import FAMILIES, FEATURES
 
 _FEATURES = "texture"
 _PREVIEWED = 12
+_QUARTER_TURN = 90.0
 
 
 @dataclass(frozen=True)
@@ -44,21 +45,22 @@ class Plan:
     seed: int
 
 
-def options_for(
-    family: str, values: Mapping[str, Any], flip: bool | tuple[int, ...]
-) -> TrainingOptions:
-    """Read a family's options; `mirror: true` becomes what `augment.flip` allows.
+def options_for(family: str, values: Mapping[str, Any], augment: Augment) -> TrainingOptions:
+    """Read a family's options; `mirror` and `turn` become what the section `augment` allows.
 
     A scan that may not be flipped upside down by the classical augmentation is not to be learnt
-    upside down either.
+    upside down either, nor turned where it may be turned by less than 90 degrees.
 
     Raises:
         ParameterError: If an option is unknown or out of bounds.
     """
     options: TrainingOptions = options_of(FAMILIES, family, values, f"train_gan.options.{family}")
-    if options.mirror is not True:
-        return options
-    return options.model_copy(update={"mirror": flip})
+    degrees = augment.rotation_degrees
+    least = min(degrees) if isinstance(degrees, tuple) else degrees
+    mirror = augment.flip if options.mirror is True else options.mirror
+    return options.model_copy(
+        update={"mirror": mirror, "turn": options.turn and least >= _QUARTER_TURN}
+    )
 
 
 def rows_of(plan: Plan, training: ImageSet, machine: Machine) -> Rows:

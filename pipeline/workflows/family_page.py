@@ -115,7 +115,7 @@ def run(
 def _options(job: _Job) -> TrainingOptions:
     from pipeline.gan import fitting
 
-    return fitting.options_for(job.family, job.values, job.params.augment.flip)
+    return fitting.options_for(job.family, job.values, job.params.augment)
 
 
 def _with_known(path: Path, found: Mapping[str, Any]) -> dict[str, Any]:

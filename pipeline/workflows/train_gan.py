@@ -140,7 +140,7 @@ def model_jobs(params: Params, root: Path, family: str) -> list[ModelJob]:
 
     kind = FAMILIES.load(family, "train_gan.families")
     values = params.train_gan.options.get(family, {})
-    options = fitting.options_for(family, values, params.augment.flip)
+    options = fitting.options_for(family, values, params.augment)
     jobs = []
     for repeat, fold in Splits.open(root / "data/splits.csv").folds():
         labels = [None] if kind.conditional else _training_set(root, repeat, fold).meta.classes

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from pipeline.compute import Machine, prepare
+from pipeline.config import Augment
 from pipeline.gan import fitting
 from pipeline.gan.sampling import images_of, sample
 from pipeline.privacy import copies
@@ -43,7 +44,7 @@ def part(images, name):
 
 def generated(family, training, validation, values, labels, directory):
     """Train a family on a set and sample one image for each label."""
-    options = fitting.options_for(family, values, True)
+    options = fitting.options_for(family, values, Augment())
     own = "metastasis" if family == "dcgan" else None
     plan = fitting.Plan(family, options, own, family, 0)
     rows = fitting.rows_of(plan, training, Machine())

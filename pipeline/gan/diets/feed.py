@@ -6,9 +6,10 @@ is what lets an interrupted training continue with the very batches it would hav
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -26,15 +27,18 @@ _LAYOUTS = {4: torch.channels_last, 5: torch.contiguous_format}
 
 @dataclass(frozen=True)
 class Pick:
-    """Rows that were drawn, and how each is mirrored.
+    """Rows that were drawn, and how each is mirrored and turned.
 
     Args:
         rows: (N,) positions in the set, on the CPU.
         mirrored: By spatial axis, (N,) booleans on the CPU; empty without mirroring.
+        turned: By the two spatial axes of a plane, (N,) quarter turns in it, 0 to 3, on the CPU;
+            empty without turning.
     """
 
     rows: Tensor
     mirrored: Mapping[int, Tensor] = field(default_factory=dict)
+    turned: Mapping[tuple[int, int], Tensor] = field(default_factory=dict)
 
 
 def mirrored_axes(mirror: Mirror, spatial_dims: int) -> tuple[int, ...]:
@@ -53,13 +57,19 @@ def mirrored_axes(mirror: Mirror, spatial_dims: int) -> tuple[int, ...]:
     return mirror
 
 
+def square_planes(size: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """The pairs of spatial axes of images of this size in which a quarter turn keeps the size."""
+    pairs = combinations(range(len(size)), 2)
+    return tuple((first, second) for first, second in pairs if size[first] == size[second])
+
+
 class Feed:
     """Draws rows of one training set and reads what belongs to them.
 
     Args:
         images: The training rows.
         labels: (N,) class indices as the family counts them (all 0 with one model per class).
-        options: `batch`, `balanced` and `mirror` are read here.
+        options: `batch`, `balanced`, `mirror` and `turn` are read here.
         device: Where batches go; the whole set as well, where it fits.
     """
 
@@ -71,6 +81,7 @@ class Feed:
         self._options = options
         self._device = device
         self._axes = mirrored_axes(options.mirror, images.spatial_dims)
+        self._planes = square_planes(images.shape[1:]) if options.turn else ()
         self._members = {
             int(label): torch.from_numpy(np.flatnonzero(labels == label))
             for label in np.unique(labels)
@@ -102,7 +113,8 @@ class Feed:
         else:
             rows = torch.randint(len(self._labels), (count,), generator=rng)
         coins = {axis: torch.rand(count, generator=rng) < 0.5 for axis in self._axes}
-        return Pick(rows, coins)
+        turns = {plane: torch.randint(4, (count,), generator=rng) for plane in self._planes}
+        return Pick(rows, coins, turns)
 
     def labels(self, pick: Pick) -> Tensor:
         """(N,) class indices."""
@@ -111,8 +123,8 @@ class Feed:
     def images(self, pick: Pick) -> Tensor:
         """(N, C, *spatial) in [-1, 1]."""
         if self._held is None:
-            return self._mirrored(self._to_device(self.set.scaled(pick.rows.numpy())), pick)
-        return self._mirrored(self._held[pick.rows.to(self._device)], pick)
+            return self._moved(self._to_device(self.set.scaled(pick.rows.numpy())), pick)
+        return self._moved(self._held[pick.rows.to(self._device)], pick)
 
     def masks(self, pick: Pick) -> Tensor:
         """(N, 1, *spatial) of 0 and 1, in float32.
@@ -121,7 +133,7 @@ class Feed:
             DataError: If the set has no masks.
         """
         stored = self.set.masks(pick.rows.numpy()) > 0
-        return self._mirrored(self._to_device(stored.astype(np.float32)), pick)
+        return self._moved(self._to_device(stored.astype(np.float32)), pick)
 
     def parents(self, pick: Pick) -> tuple[str, ...]:
         """Ids of the real images that the rows are, or are copies of."""
@@ -145,10 +157,16 @@ class Feed:
         ]
         return torch.stack(rows)
 
-    def _mirrored(self, images: Tensor, pick: Pick) -> Tensor:
+    def _moved(self, images: Tensor, pick: Pick) -> Tensor:
+        column = (-1, *[1] * (images.ndim - 1))
         for axis, coins in pick.mirrored.items():
-            chosen = coins.to(self._device).reshape(-1, *[1] * (images.ndim - 1))
+            chosen = coins.to(self._device).reshape(column)
             images = torch.where(chosen, images.flip(axis + 2), images)
+        for (first, second), turns in pick.turned.items():
+            drawn, upright = turns.to(self._device).reshape(column), images
+            for quarters in (1, 2, 3):
+                turned = torch.rot90(upright, quarters, (first + 2, second + 2))
+                images = torch.where(drawn == quarters, turned, images)
         return images
 
     def _to_device(self, values: NDArray[Any]) -> Tensor:

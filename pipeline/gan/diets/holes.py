@@ -8,6 +8,7 @@ Batches hold `extra["holes"]`, (N, 1, *spatial), 1 where tissue is to be made.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -81,6 +82,6 @@ class Holes:
         empty = ~(masks > 0).flatten(1).any(1)
         if bool(empty.any()):
             others = self._full[torch.randint(len(self._full), (len(masks),), generator=rng)]
-            borrowed = self._feed.masks(Pick(others, pick.mirrored))
+            borrowed = self._feed.masks(replace(pick, rows=others))
             masks = torch.where(empty.view(-1, *[1] * (masks.ndim - 1)), borrowed, masks)
         return self._cut(masks, self._margin)
