@@ -1,0 +1,72 @@
+"""params.yaml -> frozen, validated models; the only reader of parameters.
+
+`load` reads one file and checks each section; `check_everything` checks it whole, the families',
+the source's and the recipes' own options included, so that a mistake shows before anything long
+runs.
+"""
+
+from pipeline.config.checking import check_everything
+from pipeline.config.reading import load, options_of, parse
+from pipeline.config.sections import (
+    ELSEWHERE,
+    UNKNOWN,
+    Arm,
+    Assess,
+    Augment,
+    Classify,
+    Compare,
+    Compute,
+    Copies,
+    Count,
+    Curves,
+    Duplicates,
+    Export,
+    External,
+    Ingest,
+    MetricName,
+    NotNegative,
+    Params,
+    Positive,
+    ReportPage,
+    Section,
+    Selection,
+    Share,
+    Split,
+    Synthesize,
+    Tracking,
+    TrainGan,
+)
+
+__all__ = [
+    "ELSEWHERE",
+    "UNKNOWN",
+    "Arm",
+    "Assess",
+    "Augment",
+    "Classify",
+    "Compare",
+    "Compute",
+    "Copies",
+    "Count",
+    "Curves",
+    "Duplicates",
+    "Export",
+    "External",
+    "Ingest",
+    "MetricName",
+    "NotNegative",
+    "Params",
+    "Positive",
+    "ReportPage",
+    "Section",
+    "Selection",
+    "Share",
+    "Split",
+    "Synthesize",
+    "Tracking",
+    "TrainGan",
+    "check_everything",
+    "load",
+    "options_of",
+    "parse",
+]
