@@ -117,6 +117,7 @@ RECIPES = Registry(
         "synthetic": "pipeline.arms.synthetic:recipe",
         "real_synthetic": "pipeline.arms.real_synthetic:recipe",
         "classical_synthetic": "pipeline.arms.classical_synthetic:recipe",
+        "synthetic_first": "pipeline.arms.synthetic_first:recipe",
     },
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pipeline.data.pools import BatchSampler, Dataset, Pool, uniform_batches
-from pipeline.seeding import numpy_rng, torch_rng
+from pipeline.seeding import derive, numpy_rng, torch_rng
 
 # Images (N, C, *spatial), the generator, and (N, D) pixel spacing up to a factor -> images.
 Transform: TypeAlias = Callable[[Tensor, torch.Generator, Tensor], Tensor]
@@ -26,11 +26,14 @@ class TrainingDiet:
         pools: Where images are drawn from.
         mixing: `mixup` mixes pairs of a batch with their labels.
         united: Draw uniformly from the images of all pools together, whatever the pools' shares.
+        mixed_until: Share of the batches, from the first on, that the pools' shares hold for; the
+            rest are drawn from the first pool alone.
     """
 
     pools: Sequence[Pool]
     mixing: Literal["none", "mixup"] = "none"
     united: bool = False
+    mixed_until: float = 1.0
 
 
 def batches(
@@ -70,7 +73,7 @@ def batches(
     sampler: Iterable[list[int]] = (
         uniform_batches(len(dataset), batch=batch, steps=steps, seed=seed)
         if diet.united
-        else BatchSampler(diet.pools, batch=batch, steps=steps, seed=seed)
+        else _mixed(diet, batch=batch, steps=steps, seed=seed)
     )
     # The share of online augmentation of each image.
     shares = np.repeat(
@@ -91,6 +94,15 @@ def batches(
             mixing = numpy_rng(seed, "mixup", step)
             images, targets = mixup(images, targets, alpha=mixup_alpha, rng=mixing)
         yield images, targets
+
+
+def _mixed(diet: TrainingDiet, *, batch: int, steps: int, seed: int) -> Iterator[list[int]]:
+    """Batches of all pools in their shares, then of the first one alone."""
+    mixed = round(diet.mixed_until * steps)
+    yield from BatchSampler(diet.pools, batch=batch, steps=mixed, seed=seed)
+    alone = replace(diet.pools[0], share=1.0)
+    rest = derive(seed, "alone")
+    yield from BatchSampler([alone], batch=batch, steps=steps - mixed, seed=rest)
 
 
 def mixup(

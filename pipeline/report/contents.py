@@ -40,6 +40,7 @@ RECIPES = {
     "synthetic": "synthetic images only",
     "real_synthetic": "real and synthetic images",
     "classical_synthetic": "classically augmented and synthetic images",
+    "synthetic_first": "classically augmented and synthetic images, then the former alone",
 }
 
 

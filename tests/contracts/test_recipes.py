@@ -90,6 +90,9 @@ def test_counterparts_differ_in_one_thing(given):
     assert parts("real_synthetic") == [("real", 0.0), ("gan", 0.0)]
     assert parts("classical") == parts("mixup") == [("classical", 0.0)]
     assert parts("classical_synthetic") == [("classical", 0.0), ("gan", copies)]
+    assert parts("synthetic_first") == parts("classical_synthetic")
     assert parts("synthetic") == [("gan", copies)]
     assert parts("classical_online") == [("real", 1.0)]
     assert {name for name, diet in diets.items() if diet.mixing == "mixup"} == {"mixup"}
+    until = {name: diet.mixed_until for name, diet in diets.items() if diet.mixed_until != 1.0}
+    assert until == {"synthetic_first": 0.5}

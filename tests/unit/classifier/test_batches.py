@@ -57,6 +57,24 @@ def test_mixup_follows_its_beta_distribution():
     assert purity(1000.0) < 0.80
 
 
+def test_pools_are_mixed_in_the_first_batches_alone(real, tmp_path):
+    """Until 60% of the batches the second pool has its share; then the first one has them all."""
+    other = labelled_noise(tmp_path / "other", [0, 1] * 6)
+    pools = [Pool(real, 0.75), Pool(other, 0.25, transformed=1.0)]
+    until = drawn(TrainingDiet(pools, mixed_until=0.6), transform=mark)
+    assert [int((images == 5.0).flatten(1).all(1).sum()) for images, _ in until] == [2] * 12 + [
+        0
+    ] * 8
+    whole = drawn(TrainingDiet(pools), transform=mark)
+    for (images, _), (others, _) in zip(until[:12], whole[:12], strict=True):
+        assert torch.equal(images, others)
+    # Passes over twelve images: in 64 draws each comes five or six times.
+    seen = torch.cat([images for images, _ in until[12:]])
+    counts = torch.unique(seen.flatten(1), dim=0, return_counts=True)[1]
+    assert sorted(set(counts.tolist())) == [5, 6]
+    assert counts.sum() == 64
+
+
 def test_targets_are_one_hot_without_mixing(real):
     """Labels become certainties over the classes, in the order of meta.classes."""
     images, targets = drawn(TrainingDiet([Pool(real)]))[0]
