@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pipeline.report import plots
+from pipeline.report import formats, plots
 from pipeline.report.scales import NAMES
 from pipeline.statistics.t_interval import t_interval
 
@@ -126,8 +126,8 @@ def draw(document: Mapping[str, Any], path: Path) -> None:
         axes.plot(start["added"], start["mean"], "D", color="0.2", ms=7, zorder=4, label=label)
     axes.set_xlabel(
         "images added to the real ones of a fold\n"
-        f"(band: {document['confidence']:.0%} interval over folds; ring: chosen by validation, "
-        "in how many folds)"
+        f"(band: {formats.percent(document['confidence'])} interval over folds; "
+        "ring: chosen by validation, in how many folds)"
     )
     axes.set_ylabel(f"test {NAMES[document['primary']]}")
     axes.grid(color="0.92")

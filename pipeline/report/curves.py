@@ -74,7 +74,7 @@ def worth(result: Mapping[str, Any]) -> list[str]:
             )
             sentences.append(
                 f"{where}{arm} is as good as {baseline} with {row['worth']:.0f} patients "
-                f"({result['confidence']:.0%} interval {low} to {high})."
+                f"({formats.percent(result['confidence'])} interval {low} to {high})."
             )
     return sentences
 

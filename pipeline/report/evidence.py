@@ -189,7 +189,7 @@ def contrast_all(
         margin: Differences up to this are to be shown too small to matter.
 
     Returns:
-        One contrast a pair, or none where the test cannot be made.
+        One contrast a pair, but for those whose test cannot be made.
     """
     found = []
     for arm, against in pairs:
@@ -200,15 +200,13 @@ def contrast_all(
         else:
             result = _ensemble_test(test, outcomes, arm, against, design.confidence)
         if result is None:
-            return []
+            continue
         effect = statistics.effect_size(sample.values.mean(axis=1), design.confidence)
         equal = margin and statistics.equivalence(result, margin, design.confidence)
-        made = () if sample.shared is None else sample.shared
-        generators = sum(len(np.unique(fold)) for fold in made)
         found.append(
             Contrast(
                 arm, against, metric, result, size,
-                effect=effect, equal=equal or None, generators=generators,
+                effect=effect, equal=equal or None, generators=sample.generators,
             )
         )  # fmt: skip
     return corrected(found)
@@ -219,8 +217,9 @@ def corrected(
 ) -> list[Contrast]:
     """Sort contrasts into families and correct each by Holm, over arms and sizes together.
 
-    Differences are one set of questions of a family, and equalities another: of one contrast, only
-    one of the two can be answered wrongly.
+    Differences are one set of questions of a family, and equalities another, each kept at the level
+    by itself. Of one contrast only one of the two can be answered wrongly; of several, the chance
+    of any wrong answer of either kind is at most twice the level.
 
     Args:
         contrasts: Of one metric and test, of all sizes.

@@ -33,6 +33,11 @@ def change(row: Mapping[str, Any]) -> str:
     return f"{signed(row['difference'])} ({signed(row['low'])} to {signed(row['high'])})"
 
 
+def percent(share: float) -> str:
+    """A level of confidence with the digits that it was given with: `95%`, `99.9%`."""
+    return f"{100 * share:.4g}%"
+
+
 def p_value(value: float | None) -> str:
     """A p-value, without pretending to know very small ones."""
     if value is None:

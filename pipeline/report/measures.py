@@ -37,12 +37,15 @@ class Sample:
         replicates: (B, J) means over seeds on each resampled set of patients.
         shared: (J, S) numbers, the same where runs of a fold hang on one generator; None where
             none do.
+        alone: Whether on one side all runs of a fold hang on a single generator, whose luck
+            nothing tells.
     """
 
     values: Values
     moves: Values
     replicates: Values
     shared: NDArray[np.int64] | None = None
+    alone: bool = False
 
     def __sub__(self, other: Self) -> Self:
         """The difference of two arms that were measured together."""
@@ -52,6 +55,7 @@ class Sample:
             moves=self.moves - other.moves,
             replicates=self.replicates - other.replicates,
             shared=_coarser(self.shared, other.shared),
+            alone=self.alone or other.alone,
         )
 
     def defined(self) -> Self:
@@ -79,6 +83,13 @@ class Sample:
             replicates=self.replicates.mean(axis=1, keepdims=True),
             shared=shared,
         )
+
+    @property
+    def generators(self) -> int:
+        """How many trained generators stand behind it, 0 where none do or it is not known."""
+        if self.shared is None:
+            return 0
+        return len(self.shared) if self.alone else sum(len(np.unique(fold)) for fold in self.shared)
 
     @property
     def mean(self) -> float:
@@ -185,16 +196,27 @@ def _empty(
     shape: tuple[int, int], blocks: int, draws: int, shared: NDArray[np.int64] | None
 ) -> Sample:
     values, moves = np.full(shape, np.nan), np.zeros((*shape, blocks))
-    return Sample(values, moves, np.zeros((draws, shape[0])), shared)
+    alone = shared is not None and all(_same(fold) for fold in shared)
+    return Sample(values, moves, np.zeros((draws, shape[0])), shared, alone)
 
 
 def _coarser(
     one: NDArray[np.int64] | None, other: NDArray[np.int64] | None
 ) -> NDArray[np.int64] | None:
-    """Of two ways in which runs share generators the one with fewer of these."""
+    """Of two ways in which runs share generators the one with fewer of these.
+
+    One generator for all runs of a fold comes last: its luck is not known, that of several is.
+    """
     if one is None or other is None:
         return other if one is None else one
+    alone = [all(_same(fold) for fold in shared) for shared in (one, other)]
+    if alone[0] != alone[1]:
+        return other if alone[0] else one
     return min(one, other, key=lambda shared: len(np.unique(shared)))
+
+
+def _same(numbers: NDArray[np.int64]) -> bool:
+    return bool((numbers == numbers[0]).all())
 
 
 def _figures(
@@ -207,7 +229,7 @@ def _figures(
     chunk = max(1, _CHUNK // len(fold.labels))
     parts = [
         statistics.weighted_metrics(
-            fold.labels, scores, rows[start : start + chunk], outcomes.positive
+            fold.labels, scores, rows[start : start + chunk], outcomes.positive, outcomes.averaged
         )
         for start in range(0, len(rows), chunk)
     ]

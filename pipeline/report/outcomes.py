@@ -77,6 +77,23 @@ class Outcomes:
         return self.classes.index(self.positive_class)
 
     @property
+    def averaged(self) -> tuple[int, ...]:
+        """Classes that means over classes are made of: both of two, or those that are tested."""
+        if len(self.classes) == 2:
+            return 0, 1
+        found = np.concatenate([fold.labels for fold in self.folds])
+        return tuple(int(label) for label in np.unique(found))
+
+    @property
+    def smallest_class(self) -> int:
+        """Test groups of the rarest class, the least that any figure of a class rests on."""
+        groups: dict[int, set[int]] = {}
+        for fold in self.folds:
+            for label, group in zip(fold.labels.tolist(), fold.groups.tolist(), strict=True):
+                groups.setdefault(label, set()).add(group)
+        return min(len(members) for members in groups.values())
+
+    @property
     def test_train_ratio(self) -> float:
         """Mean over folds of test groups per training group."""
         ratios = [len(np.unique(fold.groups)) / max(len(fold.training), 1) for fold in self.folds]

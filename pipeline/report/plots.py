@@ -169,7 +169,8 @@ def draw_arms(
             panel.plot(span, [row, row], color=colour, lw=7, alpha=0.4, zorder=2)
             panel.plot(figures["mean"], row, "D", color=colour, ms=8, mec="white", zorder=4)
         panel.set_xlabel(
-            f"{NAMES[metric]}\n(diamond: mean, bar: {confidence:.0%} interval, dots: each run)"
+            f"{NAMES[metric]}\n"
+            f"(diamond: mean, bar: {formats.percent(confidence)} interval, dots: each run)"
         )
         panel.grid(axis="x", color="0.92")
     axes[0].set_yticks(range(len(names)), names)
@@ -216,7 +217,7 @@ def draw_contrasts(
     axes.set_yticks(range(len(contrasts)), labels)
     axes.set_ylim(len(contrasts) - 0.5, -0.7)
     axes.set_xlabel(
-        f"difference in {NAMES[metric]} ({confidence:.0%} interval, p after Holm;\n"
+        f"difference in {NAMES[metric]} ({formats.percent(confidence)} interval, p after Holm;\n"
         "grey: too small to matter)"
     )
     axes.grid(axis="x", color="0.92")

@@ -16,7 +16,7 @@ import pandas as pd
 
 from pipeline.classifier.metrics import evaluate
 from pipeline.imageset import ImageSet
-from pipeline.report import plots
+from pipeline.report import formats, plots
 from pipeline.report.scales import NAMES
 from pipeline.splits import Splits
 from pipeline.statistics.t_interval import t_interval
@@ -46,7 +46,7 @@ def measure(
         splits: For the folds of the headline size.
         directory: Where predictions/<arm>.csv lie, checked by `outcomes.read` before.
         metric: The primary metric.
-        confidence: Of the t-intervals over runs (folds x seeds).
+        confidence: Of the t-intervals over folds, seeds averaged.
 
     Returns:
         Arm -> one entry a share, rising: `share`, `folds` and in how many of them it was `chosen`,
@@ -84,7 +84,8 @@ def draw(
         panel.grid(color="0.92")
     figure.supxlabel(
         "synthetic share of each batch\n"
-        f"(band: {confidence:.0%} interval over runs; numbers: in how many folds it was chosen)",
+        f"(band: {formats.percent(confidence)} interval over folds; "
+        "numbers: in how many folds it was chosen)",
         fontsize=9,
     )
     named = panels[0].get_legend_handles_labels()
@@ -126,7 +127,8 @@ def _of_arm(
         chosen = mine[mine["chosen"].eq(1)].groupby(["repeat", "fold"])
         point: dict[str, Any] = {"share": float(str(share)), "folds": folds, "chosen": len(chosen)}
         for key in ("val_loss", "val", "test"):
-            mean, low, high = t_interval(mine[key], confidence)
+            of_folds = mine.groupby(["repeat", "fold"])[key].mean()
+            mean, low, high = t_interval(of_folds, confidence)
             point[key] = {"mean": mean, "low": low, "high": high}
         result.append(point)
     return result

@@ -62,7 +62,7 @@ def supporting_row(contrast: Contrast) -> dict[str, Any]:
 
 def arm_figures(outcomes: Outcomes, measured: Measured, design: Design) -> dict[str, Any]:
     """Every metric of an arm with its interval, over all classes and for each."""
-    smallest = _smallest_class(outcomes)
+    smallest = outcomes.smallest_class
 
     def summarise(samples: Mapping[str, Any]) -> dict[str, Any]:
         return {
@@ -121,15 +121,6 @@ def brief(result: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
     return {
         arm: {key: result["arms"][arm][key]["mean"] for key in shown} for arm in result["order"]
     }
-
-
-def _smallest_class(outcomes: Outcomes) -> int:
-    """Test groups of the rarest class, the least that any figure of a class rests on."""
-    groups: dict[int, set[int]] = {}
-    for fold in outcomes.folds:
-        for label, group in zip(fold.labels.tolist(), fold.groups.tolist(), strict=True):
-            groups.setdefault(label, set()).add(group)
-    return min(len(members) for members in groups.values())
 
 
 def _number(value: object) -> int | float | None:

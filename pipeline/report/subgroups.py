@@ -90,9 +90,10 @@ def figures(
     within = _restricted(outcomes, part)
     measured = measures.measure(within, draws, rng=rng)
     groups = len({int(group) for fold in within.folds for group in fold.groups})
-    # A part's folds may be too few for the test of the whole.
-    test = design.deciding if len(within.folds) > 1 else evidence.BOOTSTRAP
-    contrasts = evidence.contrast_all(pairs, within, measured, design, metric=metrics[0], test=test)
+    smallest = within.smallest_class
+    contrasts = [
+        found for pair in pairs for found in _difference(pair, within, measured, design, metrics[0])
+    ]
     return {
         "column": part.column,
         "level": part.level,
@@ -100,7 +101,7 @@ def figures(
         "images": int(sum(mask.sum() for mask in part.images) / _times_tested(outcomes)),
         "arms": {
             arm: {
-                key: vars(evidence.interval(key, measured[arm].overall[key], groups, design))
+                key: vars(evidence.interval(key, measured[arm].overall[key], smallest, design))
                 for key in metrics
             }
             for arm in within.arms
@@ -117,6 +118,20 @@ def figures(
             for found in contrasts
         ],
     }
+
+
+def _difference(
+    pair: tuple[str, str],
+    within: Outcomes,
+    measured: Mapping[str, measures.Measured],
+    design: Design,
+    metric: str,
+) -> list[evidence.Contrast]:
+    """A pair's difference, where there is one: few folds hold enough of a part for its test."""
+    first, second = (measured[arm].overall[metric] for arm in pair)
+    several = len((first - second).defined().values) > 1
+    test = design.deciding if several else evidence.BOOTSTRAP
+    return evidence.contrast_all([pair], within, measured, design, metric=metric, test=test)
 
 
 def _levels(column: str, manifest: pd.DataFrame) -> tuple[list[str], list[str]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pipeline.config import UNKNOWN, Params
+from pipeline.report import formats
 from pipeline.report.scales import IN_PERCENT, NAMES
 
 _CLAIMS = {
@@ -37,6 +38,7 @@ def sentence(contrast: Mapping[str, Any], confidence: float) -> str:
         said += "matter."
     if verdict == "no evidence":
         said += _could_have_shown(contrast)
+    said += _at_odds(contrast, confidence)
     if contrast["test"] == "clustered_bootstrap":
         one = " and for the one generator that was trained" * (contrast["generators"] == 1)
         said += f" It holds for the patients that were trained on{one}; no others were drawn."
@@ -70,11 +72,33 @@ def _interval(contrast: Mapping[str, Any], confidence: float) -> str:
     """The interval that the verdict rests on: of two one-sided tests it is a narrower one."""
     metric, bounds = contrast["metric"], contrast
     if not contrast["error"] > 0:
-        return "no interval: no training and no patient differed, which leaves chance unknown"
+        same = {
+            "corrected_t": "all folds gave the same difference",
+        }.get(contrast["test"], "no training and no patient differed")
+        return f"no interval: {same}, which leaves chance unknown"
     if contrast["verdict"] == "equivalent":
         bounds, confidence = contrast["equivalence"], 2 * confidence - 1
     low, high = (signed(metric, bounds[bound]) for bound in ("low", "high"))
-    return f"{confidence:.0%} interval {low} to {high}"
+    return f"{formats.percent(confidence)} interval {low} to {high}"
+
+
+def _at_odds(contrast: Mapping[str, Any], confidence: float) -> str:
+    """What interval, correction and margin say beside a verdict that seems to gainsay them."""
+    metric, equal, alpha = contrast["metric"], contrast["equivalence"], 1 - confidence
+    if contrast["verdict"] in ("helps", "harms"):
+        if not equal or equal["p_holm"] > alpha:
+            return ""
+        margin = signed(metric, equal["margin"]).lstrip("+")
+        return (
+            f" It is also shown to be smaller than the {margin}{unit(metric)} that were set "
+            "beforehand as too small to matter."
+        )
+    if contrast["p"] >= alpha or not contrast["error"] > 0:
+        return ""
+    return (
+        f" Taken alone, its {formats.percent(confidence)} interval leaves out zero; among all the "
+        "comparisons made here that is no longer surprising."
+    )
 
 
 def _could_have_shown(contrast: Mapping[str, Any]) -> str:

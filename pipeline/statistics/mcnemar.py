@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binom, norm
 
-from pipeline.statistics.paired import Paired
+from pipeline.statistics.paired import ROUNDING, Paired
 
 
 def mcnemar(
@@ -71,6 +71,8 @@ def mcnemar_clustered(
     present = int((sizes > 0).sum())
     residual = float(((gains - difference * sizes) ** 2).sum())
     error = math.sqrt(residual * present / max(present - 1, 1)) / float(sizes.sum())
+    if error <= ROUNDING:
+        return Paired("mcnemar_clustered", difference, math.nan, math.nan, p, 0.0)
     half = float(norm.isf((1 - confidence) / 2)) * error
     low, high = difference - half, difference + half
     return Paired("mcnemar_clustered", difference, low, high, p, error)

@@ -32,7 +32,11 @@ class Weighted:
 
 
 def weighted_metrics(
-    labels: ArrayLike, probabilities: ArrayLike, weights: ArrayLike, positive: int | None = None
+    labels: ArrayLike,
+    probabilities: ArrayLike,
+    weights: ArrayLike,
+    positive: int | None = None,
+    averaged: Sequence[int] | None = None,
 ) -> Weighted:
     """Measure predictions on B weighted test sets.
 
@@ -41,6 +45,9 @@ def weighted_metrics(
         probabilities: (N, K).
         weights: (B, N), not negative.
         positive: Index of the positive class; needed with two classes.
+        averaged: The classes that a mean over classes is made of: where one of them is undefined,
+            so is the mean. None takes those that are defined, which differ from one test set to
+            another, and with them what the mean means.
 
     Returns:
         Accuracy, balanced accuracy, sensitivity, specificity, AUC, F1 and ECE, and those that
@@ -58,10 +65,10 @@ def weighted_metrics(
             raise ValueError("two classes need to know which is positive")
         summary = each[positive]
     else:
-        summary = {key: _mean([figures[key] for figures in each]) for key in PER_CLASS}
+        summary = {key: _mean([figures[key] for figures in each], averaged) for key in PER_CLASS}
     overall = {
         "accuracy": _share(mass, decided == truth, np.ones(len(truth), bool)),
-        "balanced_accuracy": _mean([figures["sensitivity"] for figures in each]),
+        "balanced_accuracy": _mean([figures["sensitivity"] for figures in each], averaged),
         **{key: summary[key] for key in PER_CLASS},
         "ece": _calibration_error(truth, scores, mass),
     }
@@ -140,8 +147,13 @@ def _ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np
     return ratio
 
 
-def _mean(values: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Average over classes, leaving out the undefined; NaN where all are."""
+def _mean(
+    values: Sequence[NDArray[np.float64]], averaged: Sequence[int] | None
+) -> NDArray[np.float64]:
+    """Average over the given classes, or over those that are defined; NaN where none is."""
+    if averaged is not None:
+        whole: NDArray[np.float64] = np.stack([values[k] for k in averaged]).mean(axis=0)
+        return whole
     stacked = np.stack(values)
     defined = ~np.isnan(stacked)
     return _ratio(np.where(defined, stacked, 0).sum(axis=0), defined.sum(axis=0).astype(float))

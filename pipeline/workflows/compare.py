@@ -104,7 +104,7 @@ def compare(
         )
         for size, found in outcomes.items()
     }
-    _check_primary(params, measured)
+    _check_primary(params, measured, designs)
     decisive = evidence.corrected(
         [
             contrast
@@ -163,13 +163,26 @@ def _headline(outcomes: BySize) -> Outcomes:
     return next(iter(outcomes.values()))
 
 
-def _check_primary(params: Params, measured: Mapping[str, Mapping[str, Measured]]) -> None:
+def _check_primary(
+    params: Params,
+    measured: Mapping[str, Mapping[str, Measured]],
+    designs: Mapping[str, Design],
+) -> None:
+    """Refuse a measure that the test images leave undefined, or too often for the test."""
     primary = params.compare.primary
     means = [arm.overall[primary].mean for arms in measured.values() for arm in arms.values()]
     if any(map(math.isnan, means)):
         raise ParameterError(
             "compare.primary", f"{primary} is not defined on these test images; use another"
         )
+    for size, arms in measured.items():
+        folds = min(len(arm.overall[primary].defined().values) for arm in arms.values())
+        if folds < 2 and designs[size].deciding != evidence.BOOTSTRAP:
+            raise ParameterError(
+                "compare.primary",
+                f"{primary} is defined in {folds} test part only, since the others lack a class; "
+                "use another, or fewer split.folds",
+            )
 
 
 def _contrasts(

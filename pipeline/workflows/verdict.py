@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.errors import DataError
-from pipeline.report import sizes, wording
+from pipeline.report import formats, sizes, wording
 
 SHOWN = ("auc", "sensitivity", "specificity", "accuracy")
 WITH_INTERVAL = 2
@@ -105,7 +105,7 @@ def _table(result: Mapping[str, Any]) -> Table:
         # On two lines, because a wider first column would cut off figures in 100 columns.
         title = wording.covariate(name, separator="\n")
         table.add_row(title, *_cells(figures, metrics), style="italic dim")
-    share = f"{result['confidence']:.0%}"
+    share = formats.percent(result["confidence"])
     table.caption = f"mean (low\N{EN DASH}high), {share} intervals; {result['baseline']} in bold"
     return table
 
@@ -118,8 +118,7 @@ def _other_sizes(parts: Sequence[sizes.Part]) -> Table:
     for part in parts:
         for row in sizes.of_family(part.contrasts, sizes.HEADLINE):
             verdict = Text(row["verdict"], style=COLOURS[row["verdict"]])
-            interval = "{difference:+.3f} ({low:+.3f} to {high:+.3f})".format_map(row)
-            table.add_row(part.title, row["arm"], row["against"], interval, verdict)
+            table.add_row(part.title, row["arm"], row["against"], formats.change(row), verdict)
     return table
 
 

@@ -233,6 +233,37 @@ def test_runs_of_one_generator_share_its_luck() -> None:
     assert contrast(outcomes, "clustered_bootstrap").generators == 2
 
 
+def test_one_generator_does_not_hide_how_others_are_shared() -> None:
+    """A set of one generator against one of three: seeds share as of the three, and it is said."""
+    outcomes = simulated({"a": 0.5, "b": 0.5}, seeds=3, folds=1)
+    keys = {"repeat": [0] * 3, "fold": [0] * 3, "seed": [0, 1, 2]}
+    runs = {
+        "a": pd.DataFrame({**keys, "gan_seed": [0, 0, 0]}),
+        "b": pd.DataFrame({**keys, "gan_seed": [0, 1, 0]}),
+    }
+    outcomes = Outcomes(**{**vars(outcomes), "runs": runs})
+    arms = measured(outcomes)
+    for difference in (
+        arms["b"].overall["auc"] - arms["a"].overall["auc"],
+        arms["a"].overall["auc"] - arms["b"].overall["auc"],
+    ):
+        assert difference.shared is not None and difference.shared.tolist() == [[0, 1, 0]]
+        assert difference.alone
+    assert contrast(outcomes, "clustered_bootstrap").generators == 1
+
+
+def test_a_pair_whose_test_cannot_be_made_takes_no_other_with_it() -> None:
+    """An arm that leaves the metric undefined in a fold is left out; the others are compared."""
+    outcomes = simulated({"a": 0.5, "b": 0.6, "c": 0.7}, folds=2)
+    arms = measured(outcomes)
+    arms["b"].overall["auc"].values[0] = np.nan
+    found = evidence.contrast_all(
+        [("b", "a"), ("c", "a")], outcomes, arms,
+        Design.of(outcomes, "all", 0.95), metric="auc", test="corrected_t",
+    )  # fmt: skip
+    assert [each.arm for each in found] == ["c"]
+
+
 def test_draws_that_repeat_one_training_set_differ_as_seeds_do() -> None:
     """Three draws of one seed have the error of one draw of three seeds, each its own generator."""
     values = np.array([[0.10], [-0.02], [0.07]])

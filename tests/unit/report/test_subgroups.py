@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +15,7 @@ from pipeline.report.evidence import Design
 from pipeline.report.outcomes import read
 from pipeline.seeding import numpy_rng
 from pipeline.splits import Splits
-from pipeline.statistics import corrected_t
+from pipeline.statistics import corrected_t, wilson
 from tests.simulated_run import make_run
 
 ARMS = {"classical": 1.0, "synthetic": 3.0}
@@ -129,3 +131,44 @@ def test_wrong_columns_are_refused(root, column: str) -> None:
     given = described(root, same="x")
     with pytest.raises(ParameterError, match=r"compare\.subgroups"):
         subgroups.divide([column], *given)
+
+
+def test_rare_positives_are_not_hidden_by_folds_without_any(root) -> None:
+    """A part whose positives lie in one fold: its figures are that fold's, its difference too."""
+    _, splits, outcomes = described(root, side=["left"] * 120)
+    first = outcomes.folds[0]
+    ids = [sorted(splits.ids(fold.repeat, fold.fold, "test")) for fold in outcomes.folds]
+    masks = tuple(
+        np.ones(len(fold.labels), bool) if j == 0 else fold.labels == 0
+        for j, fold in enumerate(outcomes.folds)
+    )
+    assert [len(each) for each in ids] == [len(mask) for mask in masks]
+    part = subgroups.Part("side", "left", masks)
+    found = subgroups.figures(
+        part, outcomes, [("synthetic", "classical")], METRICS,
+        Design.of(outcomes, "all", 0.95), 50, rng=numpy_rng(1, "parts"),
+    )  # fmt: skip
+    right = first.probabilities["synthetic"].argmax(axis=2) == first.labels
+    expected = np.mean([right[:, first.labels == k].mean() for k in (0, 1)])
+    assert found["arms"]["synthetic"]["balanced_accuracy"]["mean"] == pytest.approx(expected)
+    (difference,) = found["differences"]
+    assert difference["low"] < difference["difference"] < difference["high"]
+
+
+def test_intervals_rest_on_the_rarest_class_of_the_part(root) -> None:
+    """Three positive patients, all found, are Wilson's three of three and not the whole part's."""
+    _, _, outcomes = described(root)
+    few = {int(group) for group in np.flatnonzero(outcomes.strata == 1)[:3]}
+    masks = tuple((fold.labels == 0) | np.isin(fold.groups, sorted(few)) for fold in outcomes.folds)
+    perfect = tuple(
+        replace(fold, probabilities={
+            arm: np.eye(2)[fold.labels][None].repeat(len(outcomes.seeds), axis=0) for arm in ARMS
+        })
+        for fold in outcomes.folds
+    )  # fmt: skip
+    found = subgroups.figures(
+        subgroups.Part("side", "left", masks), replace(outcomes, folds=perfect),
+        [], ["sensitivity"], Design.of(outcomes, "all", 0.95), 20, rng=numpy_rng(1, "parts"),
+    )  # fmt: skip
+    low, _ = wilson(3, 3, 0.95)
+    assert found["arms"]["classical"]["sensitivity"]["low"] == pytest.approx(low)

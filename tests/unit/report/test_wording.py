@@ -13,7 +13,8 @@ def contrast(verdict: str = "helps", **changes: object) -> dict[str, object]:
         "arm": "b", "against": "a", "metric": "balanced_accuracy", "train_patients": "all",
         "difference": -0.0312, "low": -0.05, "high": 0.01, "verdict": verdict,
         "family": "headline", "test": "corrected_t", "error": 0.02, "generators": 3,
-        "equivalence": {"margin": 0.02, "low": -0.018, "high": 0.004},
+        "equivalence": {"margin": 0.02, "low": -0.018, "high": 0.004, "p_holm": 0.3},
+        "p": 0.2, "p_holm": 0.2,
         "power": {"power": 0.8, "smallest": 0.041},
     } | changes  # fmt: skip
 
@@ -72,10 +73,36 @@ def test_without_scatter_there_is_no_interval() -> None:
     """Nor a difference that could have been shown: both would be made up."""
     nan = float("nan")
     power = {"power": 0.8, "smallest": nan}
-    same = contrast("no evidence", error=0.0, low=nan, high=nan, power=power)
-    said = wording.sentence(same, 0.95)
+    changes = {"error": 0.0, "low": nan, "high": nan, "p": 1.0, "power": power}
+    said = wording.sentence(contrast("no evidence", test="mrmc", **changes), 0.95)
     assert "no interval: no training and no patient differed" in said
     assert "nan" not in said and "would be found" not in said
+    said = wording.sentence(contrast("no evidence", **changes), 0.95)
+    assert "no interval: all folds gave the same difference, which leaves" in said
+
+
+def test_an_interval_without_zero_beside_no_evidence_is_explained() -> None:
+    """The interval is one comparison's, the verdict that of several."""
+    alone = contrast("no evidence", low=-0.06, high=-0.002, p=0.036, p_holm=0.072)
+    said = wording.sentence(alone, 0.95)
+    assert "Taken alone, its 95% interval leaves out zero; among all the comparisons" in said
+    assert "Taken alone" not in wording.sentence(contrast("no evidence"), 0.95)
+    assert "Taken alone" not in wording.sentence(contrast("harms", p=0.001), 0.95)
+
+
+def test_a_sure_gain_that_is_too_small_to_matter_is_called_so() -> None:
+    """The verdict stays, and so does what was set beforehand."""
+    equal = {"margin": 0.02, "low": -0.018, "high": 0.004, "p_holm": 0.01}
+    said = wording.sentence(contrast("helps", equivalence=equal), 0.95)
+    assert "also shown to be smaller than the 2.0 percentage points" in said
+    assert "also shown" not in wording.sentence(contrast("helps"), 0.95)
+    assert "also shown" not in wording.sentence(contrast("helps", equivalence=None), 0.95)
+
+
+def test_confidence_keeps_its_digits() -> None:
+    """99.9% is not 100%."""
+    assert "99.9% interval" in wording.sentence(contrast(), 0.999)
+    assert "99.8% interval" in wording.sentence(contrast("equivalent"), 0.999)
 
 
 def test_areas_are_no_percentages() -> None:

@@ -59,3 +59,11 @@ def test_rejects_rows_that_do_not_match() -> None:
     """A test of pairs needs pairs."""
     with pytest.raises(ValueError, match="equally long"):
         mcnemar([True], [True, False])
+
+
+def test_clustered_identical_answers_are_no_certainty() -> None:
+    """Where no patient tells the arms apart there is no interval, as nowhere else."""
+    same = np.array([True, True, False, True])
+    result = mcnemar_clustered(same, same, np.array([0, 0, 1, 2]))
+    assert (result.difference, result.p, result.error) == (0.0, 1.0, 0.0)
+    assert np.isnan([result.low, result.high]).all()

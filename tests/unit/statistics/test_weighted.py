@@ -57,3 +57,17 @@ def test_two_classes_need_a_positive_one() -> None:
     labels, probabilities = predictions(2)
     with pytest.raises(ValueError, match="positive"):
         weighted_metrics(labels, probabilities, np.ones((1, len(labels))))
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_means_of_named_classes_do_not_change_their_meaning(classes: int) -> None:
+    """A set that lacks one of them has no mean: what is left would be another class's recall."""
+    labels, probabilities = predictions(classes)
+    weights = np.stack([np.ones(len(labels)), labels != 1])
+    named = weighted_metrics(labels, probabilities, weights, 1, averaged=range(classes))
+    free = weighted_metrics(labels, probabilities, weights, 1)
+    assert named.overall["balanced_accuracy"][0] == free.overall["balanced_accuracy"][0]
+    assert np.isnan(named.overall["balanced_accuracy"][1])
+    assert not np.isnan(free.overall["balanced_accuracy"][1])
+    rest = weighted_metrics(labels, probabilities, weights, 1, averaged=[0])
+    assert rest.overall["balanced_accuracy"] == pytest.approx(rest.per_class[0]["sensitivity"])

@@ -107,9 +107,17 @@ def test_other_sizes_stand_below_the_one_that_decides(tmp_path):
     """What was asked beforehand is repeated for each; what is exploratory is not."""
     text = shown(tmp_path, sizes(RESULT))
     assert text.index("Augmentation helps by a lot.") < text.index("at other sizes")
-    assert "-0.050 (-0.090 to -0.010)" in text and "harms" in text
+    assert "−0.050 (−0.090 to −0.010)" in text and "harms" in text
     assert "mixup" not in text
     assert "other sizes" not in shown(tmp_path / "plain", RESULT)
+
+
+def test_another_size_without_an_interval_is_shown(tmp_path):
+    """Where nothing varied there are no bounds, and still a difference."""
+    result = sizes(RESULT)
+    result["sizes"]["all"]["contrasts"][0] |= {"low": None, "high": None, "difference": 0.0}
+    text = shown(tmp_path, result)
+    assert "+0.000" in text and "+0.000 (" not in text
 
 
 def test_json_holds_every_size_the_deciding_one_first(tmp_path):
