@@ -85,7 +85,7 @@ def holdout(
     bins = _hold_back(table.counts, np.flatnonzero(is_train), val_share, rng)
     bins[~is_train] = OFFICIAL_PARTS.index("test")
     part = table.spread(bins)
-    check_every_class(images, part, "split.test_share", "change it, or give more scans")
+    check_every_class(images, part, "split.test_share", "with it; change it, or give more scans")
     return part
 
 

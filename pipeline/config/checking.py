@@ -114,23 +114,34 @@ def _check_arms(params: Params) -> None:
         raise ParameterError("classify.arms", "is empty; list at least one arm")
     for name, arm in arms.items():
         place = f"classify.arms.{name}"
-        if "." in name or "/" in name:
-            raise ParameterError(place, "an arm's name may not hold a dot or a slash")
+        if re.fullmatch(r"[\w+-][\w +-]*", name) is None:
+            raise ParameterError(
+                place, "its name may hold letters, digits, blanks, +, - and _ only"
+            )
         _known(RECIPES, arm.recipe, f"{place}.recipe")
         _check_images(arm, f"{place}.images")
-        directory, _, family = arm.images.rpartition("/")
-        if directory == "data/synthetic" and family not in params.synthetic:
-            raise ParameterError(
-                f"{place}.images",
-                f"needs the family {family!r}, which train_gan.families lacks, as does "
-                "synthesize.external; add it there, or take the arm out",
-            )
+        if RECIPES.load(arm.recipe).takes_synthetic:
+            _check_synthetic(arm, params, f"{place}.images")
     if params.compare.baseline not in arms:
         raise ParameterError("compare.baseline", choose_one_of(params.compare.baseline, arms))
     for name in params.compare.headline or ():
         others = [arm for arm in arms if arm != params.compare.baseline]
         if name not in others:
             raise ParameterError("compare.headline", choose_one_of(name, others))
+
+
+def _check_synthetic(arm: Arm, params: Params, place: str) -> None:
+    """Refuse synthetic images that no stage makes."""
+    directory, _, name = arm.images.rpartition("/")
+    if directory != "data/synthetic":
+        known = [f"data/synthetic/{each}" for each in params.synthetic]
+        raise ParameterError(place, choose_one_of(arm.images, known))
+    if name not in params.synthetic:
+        raise ParameterError(
+            place,
+            f"needs the family {name!r}, which train_gan.families lacks, as does "
+            "synthesize.external; add it there, or take the arm out",
+        )
 
 
 def _check_images(arm: Arm, place: str) -> None:

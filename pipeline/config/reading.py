@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,10 @@ from ruamel.yaml.error import YAMLError
 from pipeline.config.sections import Params
 from pipeline.errors import DataError, ParameterError
 from pipeline.registry import Registry
+
+# What Pydantic adds to a place to say which of several types it tried.
+_UNION = re.compile(r"bool|int|float|str|constrained-\w+|(tuple|list|literal|function-\w+)\[.*\]")
+_NOTHING = object()
 
 
 def load(path: Path | str = "params.yaml") -> Params:
@@ -27,6 +32,8 @@ def load(path: Path | str = "params.yaml") -> Params:
         raise DataError(path, "is missing; run from the project's root")
     try:
         values = YAML(typ="safe").load(path)
+    except OSError as error:
+        raise DataError(path, f"cannot be read ({error.strerror})") from error
     except YAMLError as error:
         raise DataError(path, f"is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
@@ -53,11 +60,28 @@ def _validated(model: Any, values: Any, place: str) -> Any:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join([*([place] if place else []), *map(str, first["loc"])])
-        message = first["msg"][0].lower() + first["msg"][1:]
-        if first["type"] == "extra_forbidden":
-            raise ParameterError(where, "is unknown; check its spelling, or take it out") from None
-        if first["type"] == "missing":
-            raise ParameterError(where, "is missing; add it") from None
-        raise ParameterError(where, f"got {first['input']!r}: {message}") from None
+        raise _as_sentence(error, place) from None
+
+
+def _as_sentence(error: ValidationError, place: str) -> ParameterError:
+    """The first thing that is wrong, at its own place, in words that are not Pydantic's."""
+    first = error.errors()[0]
+    steps = [str(step) for step in first["loc"] if not _UNION.fullmatch(str(step))]
+    given, message = first["input"], first["msg"].removeprefix("Value error, ")
+    if first["type"] == "value_error" and isinstance(given, Mapping):
+        # What a section says as a whole begins with the parameter that it is about.
+        named, _, said = message.partition(": ")
+        if named in given or named.isidentifier():
+            steps, message, given = [*steps, named], said, given.get(named, _NOTHING)
+    where = ".".join([*([place] if place else []), *steps])
+    if first["type"] == "extra_forbidden":
+        return ParameterError(where, "is unknown; check its spelling, or take it out")
+    if first["type"] == "missing":
+        return ParameterError(where, "is missing; add it")
+    if first["type"] in ("tuple_type", "list_type"):
+        return ParameterError(where, f"got {given!r}: give a list, e.g. [{given}]")
+    message = message[0].lower() + message[1:]
+    said = (
+        message if given is _NOTHING or isinstance(given, Mapping) else f"got {given!r}: {message}"
+    )
+    return ParameterError(where, said)

@@ -5,15 +5,17 @@ To add a parameter: a field with a type, a bound and a default here, and the lin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-Count = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Positive = Annotated[float, Field(gt=0.0)]
-NotNegative = Annotated[float, Field(ge=0.0)]
+# Strict, so that `true` is no number.
+Count = Annotated[int, Field(ge=1, strict=True)]
+Share = Annotated[float, Field(ge=0.0, le=1.0, strict=True)]
+Positive = Annotated[float, Field(gt=0.0, strict=True)]
+NotNegative = Annotated[float, Field(ge=0.0, strict=True)]
 MetricName = Literal[
     "accuracy", "balanced_accuracy", "sensitivity", "specificity", "auc", "f1", "ece"
 ]
@@ -26,7 +28,7 @@ UNKNOWN, ELSEWHERE = "unknown", "elsewhere"
 class Section(BaseModel):
     """A part of params.yaml: frozen, and an unknown name is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Compute(Section):
@@ -36,6 +38,13 @@ class Compute(Section):
     threads: Count = 1
     workers: Count = 2
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+
+    @field_validator("device")
+    @classmethod
+    def _spelt(cls, device: str) -> str:
+        if re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device) is None:
+            raise ValueError("choose auto, cpu, cuda, cuda:1 (or another number) or mps")
+        return device
 
 
 class Tracking(Section):

@@ -15,12 +15,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.errors import ParameterError
-from pipeline.imageset import COLUMNS, ImageSet
+from pipeline.imageset import ImageSet
+from pipeline.imageset.added import numbers
 from pipeline.report.outcomes import Outcomes
 from pipeline.splits import Splits
-
-PARAMETER = "compare.covariates"
 
 
 def predict(
@@ -40,7 +38,7 @@ def predict(
     Raises:
         ParameterError: If a column is missing, not numeric or has gaps.
     """
-    values = {name: _values(name, images.manifest) for name in columns}
+    values = {name: numbers(name, images.manifest) for name in columns}
     row_of = pd.Series(range(len(images)), index=images.manifest["image_id"])
     folds = []
     for fold in outcomes.folds:
@@ -54,39 +52,6 @@ def predict(
         }
         folds.append(replace(fold, probabilities=found))
     return replace(outcomes, arms=tuple(values), seeds=(0,), folds=tuple(folds), runs={})
-
-
-def numeric_columns(manifest: pd.DataFrame) -> list[str]:
-    """The columns that a source added and that hold numbers."""
-    added = [str(name) for name in manifest if name not in COLUMNS]
-    return [name for name in added if _is_numeric(manifest[name])]
-
-
-def _is_numeric(column: pd.Series) -> bool:
-    """Whether every cell that is not empty holds a number; an empty column holds none."""
-    filled = column[column.notna() & column.astype(str).str.strip().ne("")]
-    return len(filled) > 0 and bool(pd.to_numeric(filled, errors="coerce").notna().all())
-
-
-def _values(name: str, manifest: pd.DataFrame) -> NDArray[np.float64]:
-    numeric = numeric_columns(manifest)
-    if name not in numeric:
-        state = "is not numeric" if name in manifest else "is not there"
-        if name in COLUMNS:
-            state = "is the pipeline's own"
-        choice = f"choose among {', '.join(numeric)}" if numeric else "there is no numeric column"
-        raise ParameterError(
-            PARAMETER, f"the column {name!r} of data/images/manifest.csv {state}; {choice}, or []"
-        )
-    values = pd.to_numeric(manifest[name], errors="coerce").to_numpy(np.float64)
-    gaps = int((~np.isfinite(values)).sum())
-    if gaps:
-        raise ParameterError(
-            PARAMETER,
-            f"the column {name!r} of data/images/manifest.csv is empty or infinite for {gaps} of "
-            f"{len(values)} images; complete it in your table, or leave the column out",
-        )
-    return values
 
 
 def _fit(

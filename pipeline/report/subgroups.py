@@ -14,14 +14,13 @@ import pandas as pd
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from pipeline.errors import ParameterError
-from pipeline.imageset import COLUMNS, ImageSet
+from pipeline.imageset import ImageSet
+from pipeline.imageset.added import texts
 from pipeline.report import evidence, measures
 from pipeline.report.evidence import Design
 from pipeline.report.outcomes import Fold, Outcomes
 from pipeline.splits import Splits
 
-PARAMETER = "compare.subgroups"
 FEWEST_GROUPS = 10
 # Up to so many different numbers are levels by themselves, such as grades.
 NUMBERS_SHOWN = 3
@@ -136,17 +135,8 @@ def _difference(
 
 def _levels(column: str, manifest: pd.DataFrame) -> tuple[list[str], list[str]]:
     """Each image's level, and the levels in order."""
-    added = [str(name) for name in manifest if name not in COLUMNS]
-    if column not in added:
-        choice = f"choose among {', '.join(added)}" if added else "there is none"
-        raise ParameterError(
-            PARAMETER,
-            f"{column!r} is no column that the source added to data/images/manifest.csv; {choice}",
-        )
-    text = manifest[column].astype(str).str.strip().where(manifest[column].notna(), "")
+    text = texts(column, manifest)
     given = text.ne("")
-    if text.nunique() < 2:
-        raise ParameterError(PARAMETER, f"the column {column!r} holds one value only; leave it out")
     numbers = pd.to_numeric(text[given], errors="coerce")
     if numbers.isna().any():
         order = sorted(set(text[given]))

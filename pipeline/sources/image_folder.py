@@ -104,7 +104,14 @@ class ImageFolder:
             high=high,
             masks=self._needs_masks,
             empty_masks=self._options.empty_masks,
+            folders=self._folders,
         )
+
+    @property
+    def _folders(self) -> tuple[str, ...]:
+        if self._options.table is not None:
+            return ()
+        return tuple(sorted({item.label for item in self._items if item.label is not None}))
 
     def __len__(self) -> int:
         """Count the table's rows, or the files that are no masks."""

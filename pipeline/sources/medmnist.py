@@ -145,6 +145,8 @@ def _locate(path: Path, options: MedMnist.Options) -> Path:
             return folder / wanted
         if options.download:
             return _fetch(name, resolution, folder, wanted)
+        if name not in SETS:
+            raise ParameterError("ingest.options.name", choose_one_of(name, SETS))
         raise ParameterError(
             "ingest.path",
             f"holds no {wanted}; put it there, or set ingest.options.download: true to fetch it",

@@ -49,6 +49,7 @@ class Settings:
         empty_masks: Whether a mask may be empty, which then says that there is nothing to outline.
         classes: Class names in order, where the source knows them; else sorted as met.
         note: A sentence that every output must repeat, or nothing.
+        folders: Class names that are names of folders, which may be patients'.
     """
 
     channels: tuple[str, ...]
@@ -62,6 +63,7 @@ class Settings:
     empty_masks: bool = False
     classes: tuple[str, ...] | None = None
     note: str = ""
+    folders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,12 @@ def read_table(
         DataError: If the file is not a CSV table in UTF-8, or holds no rows.
     """
     path = root / table
+    if Path(table).is_absolute() or ".." in Path(table).parts:
+        problem = (
+            "leaves ingest.path, so that changes would go unnoticed; put the table there, and name "
+            "it relative to that"
+        )
+        raise ParameterError(f"{OPTIONS}.table", problem)
     if not path.is_file():
         problem = f"got {table!r}: there is no such file under ingest.path; correct the name"
         raise ParameterError(f"{OPTIONS}.table", problem)

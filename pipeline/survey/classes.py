@@ -2,38 +2,18 @@
 
 Folders and columns that are taken for classes may be patients. Nobody can tell `Nevus` from
 `Nemec` by its form, so that a name outside of the vocabulary is shown when it is asked for only.
-To have more names shown: a word in `_WORDS`.
+To have more names shown: a word in `pipeline.sources.vocabulary`.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pipeline.sources.vocabulary import are_words
+
 MOST = 30
-_WORDS = frozenset(
-    re.findall(
-        r"\w+",
-        """
-        abnormal absent actinic adenocarcinoma adenoma age ak akiec and b bacterial bcc
-        benign birads bkl blood bone brain breast cancer carcinoma case cases cell ci class
-        colon control controls covid cyst cystic cysts death degree dermatofibroma df
-        disease diseased dr early edema effusion false fibroadenoma fibrosis fracture
-        glaucoma glioma grade haemangioma haemorrhage healthy heart hemangioma hemorrhage
-        high i ich ii iii infarct infection infiltrate intermediate iv keratosis kidney
-        label left lesion lesions liver low lung lymphocytes lymphoma macular malign
-        malignancy malignant mass mel melanocytic melanoma meningioma metastases metastasis
-        mild moderate mucus muscle naevi naevus neg negative nevi nevus no nodule nodules
-        non none normal not nv oedema of opacity or pathological pathology pituitary
-        pneumonia pneumothorax polyp pos positive present proliferative retinopathy right
-        sarcoma scc severe skin spleen squamous stage stroke suspicious t t1 t2 tb test
-        tissue train true tuberculosis tumor tumors tumour tumours type unknown unlabelled v
-        val vasc vascular viral with without yes
-        """,
-    )
-)
 _ILL = re.compile(r"malign|cancer|carcinoma|positive|\bpos\b|diseased?$|abnormal|tumou?r|yes|true")
 
 
@@ -77,15 +57,3 @@ class Classes:
             return None
         ill = [name for name in self.names if _ILL.search(name.lower())]
         return ill[0] if len(ill) == 1 else None
-
-
-def are_words(names: Iterable[str]) -> bool:
-    """Whether every name consists of the vocabulary's words and of numbers below 100."""
-    return all(map(_is_word, names))
-
-
-def _is_word(name: str) -> bool:
-    parts = re.findall(r"[^\W\d_]+|\d+", name.lower())
-    return bool(parts) and all(
-        part in _WORDS or (part.isascii() and part.isdigit() and len(part) <= 2) for part in parts
-    )

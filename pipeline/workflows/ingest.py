@@ -21,8 +21,9 @@ from tqdm import tqdm
 from pipeline import config, tracking
 from pipeline.config import Params
 from pipeline.errors import DataError, ParameterError, PipelineError, choose_one_of
-from pipeline.imageset import ImageSetWriter, Meta, narrowest_dtype
-from pipeline.sources import enrolment, guarded, pseudonyms
+from pipeline.imageset import ImageSet, ImageSetWriter, Meta, narrowest_dtype
+from pipeline.imageset.added import check_columns
+from pipeline.sources import enrolment, guarded, pseudonyms, vocabulary
 from pipeline.sources.source import Broken, Scan, Settings, Source
 from pipeline.sources.tally import Tally
 
@@ -48,6 +49,13 @@ def run(params: Params, root: Path, tracker: tracking.Run) -> None:
     classes = params.ingest.classes or settings.classes
     if classes is not None:
         _check_classes(params, classes, settings)
+    elif not vocabulary.are_words(settings.folders):
+        raise ParameterError(
+            "ingest.classes",
+            f"is null, and of the {len(settings.folders)} class folders under ingest.path some "
+            "have names that may be patients'; if they are classes, list them here, else put the "
+            "scans into folders by their class",
+        )
     tally = Tally()
     images = root / "data" / "images"
     shutil.rmtree(images, ignore_errors=True)
@@ -68,6 +76,9 @@ def run(params: Params, root: Path, tracker: tracking.Run) -> None:
         _check_outcome(params, tally, found)
         _check_classes(params, found, settings)
         writer.meta = _meta(params, settings, found, anonymous=tally.anonymous > 0)
+    # Only now are its columns known, which `compare` will ask for.
+    manifest = ImageSet.open(images).manifest
+    check_columns(params.compare.covariates, params.compare.subgroups, manifest)
     tracker.metrics(tally.figures())
     tqdm.write(" ".join(filter(None, (tally.summary(found), writer.meta.note))))
 

@@ -10,6 +10,8 @@ from typing import TypeAlias
 
 from pipeline import config, tracking
 from pipeline.errors import PipelineError
+from pipeline.imageset import ImageSet
+from pipeline.imageset.added import check_columns
 
 Workflow: TypeAlias = Callable[[config.Params, Path, tracking.Run], None]
 NamedWorkflow: TypeAlias = Callable[[config.Params, Path, str, tracking.Run], None]
@@ -36,11 +38,20 @@ def main_named(description: str, what: str, workflow: NamedWorkflow) -> None:
     _run(lambda params, root, tracker: workflow(params, root, name, tracker), check=True)
 
 
+def _check_columns(params: config.Params) -> None:
+    """Check names of columns that were changed after `ingest` had checked them."""
+    chosen = params.compare
+    if (chosen.covariates or chosen.subgroups) and Path("data/images/meta.json").exists():
+        manifest = ImageSet.open("data/images").manifest
+        check_columns(chosen.covariates, chosen.subgroups, manifest)
+
+
 def _run(workflow: Workflow, check: bool = False) -> None:
     try:
         params = config.load("params.yaml")
         if check:
             config.check_everything(params)
+            _check_columns(params)
         with tracking.running(params) as tracker:
             workflow(params, Path(), tracker)
     except PipelineError as error:

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import imageset
 from pipeline.errors import ParameterError
 from pipeline.imageset import ImageSet
 from pipeline.report import covariates, measures, outcomes
@@ -129,11 +128,3 @@ def test_gaps_are_refused_with_their_number(root):
     values = [str(value) for value in range(len(labels(root)))]
     with pytest.raises(ParameterError, match=r"compare\.covariates: .*for 1 of 60 images"):
         predicted(root, {"diameter_mm": ["", *values[1:]]})
-
-
-def test_no_numeric_column_is_said():
-    """The pipeline's own columns are no choice."""
-    manifest = pd.DataFrame({name: [1] for name in imageset.COLUMNS} | {"place": ["deep"]})
-    assert covariates.numeric_columns(manifest) == []
-    with pytest.raises(ParameterError, match="there is no numeric column"):
-        covariates._values("place", manifest)

@@ -158,6 +158,7 @@ class TestLabels:
             ("b", "b/z.png"),
         ]
         assert {scan.patient for scan in scans} == {None}
+        assert source(tmp_path).settings().folders == ("a", "b")
 
     def test_what_systems_leave_is_passed_over(self, tmp_path):
         """Hidden files, thumbnails and notes beside the class folders are not scans."""

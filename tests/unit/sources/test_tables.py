@@ -62,6 +62,18 @@ def test_unusable_tables_are_one_sentence_without_cells(
     assert "SECRET" not in str(caught.value) and str(tmp_path) not in str(caught.value)
 
 
+@pytest.mark.parametrize("place", ["absolute", "above"])
+def test_tables_outside_are_refused(tmp_path: Path, place: str) -> None:
+    """DVC watches ingest.path alone: labels changed elsewhere would rerun nothing."""
+    inner = tmp_path / "scans"
+    inner.mkdir()
+    write(tmp_path, "file,label,patient\na,b,c\n")
+    table = str(tmp_path / "t.csv") if place == "absolute" else "../t.csv"
+    with pytest.raises(ParameterError, match=r"options\.table: leaves ingest\.path") as caught:
+        read_table(inner, table, COLUMNS)
+    assert str(tmp_path) not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [

@@ -154,6 +154,38 @@ def test_the_whole_of_params_is_checked_before_the_scans(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_folders_that_may_be_patients_are_no_classes(given, tmp_path):
+    """Unless they are listed, they are refused before anything is written or said of them."""
+    folders = ("Doe_Jane", "Roe_John")
+    given.settings_of = replace(given.settings_of, folders=folders)
+    given.items = [replace(each, label=folders[each.label == "b"]) for each in scans()]
+    with pytest.raises(ParameterError, match=r"ingest\.classes: is null") as caught:
+        run(tmp_path, positive_class="Doe_Jane")
+    assert not any(name in str(caught.value) for name in folders)
+    assert not list(tmp_path.rglob("*.csv"))
+    images, _ = run(tmp_path, classes=list(folders), positive_class="Doe_Jane")
+    assert images.meta.classes == folders
+    given.settings_of = replace(given.settings_of, folders=("benign", "malignant"))
+    given.items = scans()
+    assert len(run(tmp_path)[0]) == 6
+
+
+def test_columns_that_compare_will_ask_for_are_checked(given, tmp_path, monkeypatch):
+    """Not hours later: a misspelt covariate stops the run where columns become known."""
+    given.items = [
+        replace(each, attributes={"diameter_mm": number}) for number, each in enumerate(scans())
+    ]
+    params = params_of()
+    for covariate, words in (("diameter_mm", None), ("diametr_mm", "choose among diameter_mm")):
+        changed = params.compare.model_copy(update={"covariates": (covariate,)})
+        asked = params.model_copy(update={"compare": changed})
+        if words is None:
+            ingest.run(asked, tmp_path, Heard())
+            continue
+        with pytest.raises(ParameterError, match=words):
+            ingest.run(asked, tmp_path, Heard())
+
+
 class TestPseudonyms:
     """Patients keep together and lose their names."""
 
