@@ -26,7 +26,7 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Run a command; a mistake ends in one sentence and exit status 1."""
+    """Run a command; a mistake ends in one sentence and exit status 1, a wrong call in 2."""
     try:
         app()
     except PipelineError as error:
@@ -63,8 +63,7 @@ def families(
         for name in FAMILIES:
             print(f"{name}{'  (trained)' if name in trained else ''}")
         return
-    wanted = [name.strip() for name in names.split(",") if name.strip()]
-    _tell(edits.set_families(ROOT, wanted))
+    _tell(edits.set_families(ROOT, _families(names)))
 
 
 @app.command("family-page")
@@ -86,8 +85,7 @@ def family_page(
     """
     from pipeline.workflows import family_page as workflow
 
-    params = config.load(ROOT / "params.yaml")
-    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    wanted, params = _families(names), config.load(ROOT / "params.yaml")
     workflow.run(params, ROOT, wanted, out, per_class=per_class, steps=steps, configured=configured)
     print(out)
 
@@ -121,10 +119,7 @@ def gpu_check(
     """
     from pipeline.workflows import gpu_check as workflow
 
-    wanted, kinds = (
-        [each.strip() for each in text.split(",") if each.strip()] for text in (names, precisions)
-    )
-    pixels = workflow.parsed_size(size)
+    wanted, kinds, pixels = _families(names), _listed(precisions), workflow.parsed_size(size)
     print(f"{'family':<14}{'precision':<11}{'images/s':>10}{'peak GiB':>10}")
     failed = False
     for each in workflow.run(device, wanted, pixels, seconds, kinds):
@@ -235,8 +230,7 @@ def export(
     from pipeline.workflows import export as workflow
 
     params = config.load(ROOT / "params.yaml")
-    wanted = [each.strip() for each in formats.split(",") if each.strip()]
-    target = out or Path("exported") / name
+    wanted, target = _listed(formats), out or Path("exported") / name
     for folder in workflow.by_hand(
         params, ROOT, name, target, formats=wanted, everything=everything
     ):
@@ -301,6 +295,18 @@ def locate(
     if item not in found:
         raise DataError("locate", f"there is no item {item!r}; see data/quarantine.csv")
     print(found[item])
+
+
+def _families(text: str) -> list[str]:
+    """The families of an argument: none where it is left out, but not where it names none."""
+    found = _listed(text)
+    if text and not found:
+        raise DataError("FAMILIES", f"got {text!r}; name at least one")
+    return found
+
+
+def _listed(text: str) -> list[str]:
+    return [each.strip() for each in text.split(",") if each.strip()]
 
 
 def _tell(changes: list[str]) -> None:

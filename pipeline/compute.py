@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 Figures: TypeAlias = Mapping[str, float]
 Job = TypeVar("Job")
 Result = TypeVar("Result")
+PRECISIONS = ("fp32", "bf16", "fp16")
 _PATIENCE = 30.0  # seconds that reports are waited for after a failure
 
 

@@ -18,7 +18,9 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
 
 from pipeline import config
+from pipeline.config import Params
 from pipeline.errors import DataError, choose_one_of
+from pipeline.registry import FAMILIES
 
 SYNTHETIC = "data/synthetic"
 # A preset replaces these whole: what an earlier one said there means nothing to it.
@@ -46,9 +48,12 @@ def use_preset(root: Path, name: str, data_path: str | None = None) -> list[str]
 
     Raises:
         ParameterError: If the result would be wrong.
-        DataError: If there is no such preset or `data_path`, or a file is not YAML.
+        DataError: If there is no such preset or `data_path`, or a file cannot be read, written or
+            understood.
     """
     known = presets(root)
+    if not known:
+        raise DataError("presets/", "is missing or empty; run from the project's root")
     if name not in known:
         raise DataError("PRESET", choose_one_of(name, known))
     values, overlay = _read(root / "params.yaml"), _read(known[name])
@@ -71,21 +76,23 @@ def set_families(root: Path, families: Sequence[str]) -> list[str]:
         A line for each parameter that changed.
 
     Raises:
-        ParameterError: If a family is unknown or the result would be wrong.
+        ParameterError: If a parameter is wrong, or would be.
+        DataError: If no family is named or one is unknown, or params.yaml cannot be read, written
+            or understood.
     """
-    path = root / "params.yaml"
+    path, chosen = root / "params.yaml", list(dict.fromkeys(families))
+    _check_named(chosen)
     values = _read(path)
-    chosen = list(dict.fromkeys(families))
-    section = values["train_gan"]
+    params = _parsed(values)
+    section = _section(values, "train_gan")
     changes = merge(section, {"families": chosen}, "train_gan.")
+    options = _section(section, "options")
     for family in chosen:
-        if family not in section["options"]:
-            section["options"][family] = _flow({})
+        if family not in options:
+            options[family] = _flow({})
             changes.append(f"train_gan.options.{family}: new, with its defaults")
-    elsewhere = list(values.get("synthesize", {}).get("external", {}))
-    arms, baseline = values["classify"]["arms"], values["compare"]["baseline"]
-    changes += _follow(arms, chosen, elsewhere, baseline)
-    drawn = values.get("curves", {}).get("families", [])
+    elsewhere, drawn = list(params.synthesize.external), params.curves.families
+    changes += _follow(values["classify"]["arms"], chosen, elsewhere, params.compare.baseline)
     if drawn:
         staying = [family for family in drawn if family in (*chosen, *elsewhere)]
         changes += merge(values["curves"], {"families": staying or chosen[:1]}, "curves.")
@@ -113,13 +120,34 @@ def _without_earlier_options(values: Any, overlay: Mapping[str, Any]) -> list[st
     What suits cubes does not suit squares. A preset that goes on top of another, and names no
     source, leaves them.
     """
-    if "source" not in overlay.get("ingest", {}):
+    if "source" not in _mapping(overlay, "ingest"):
         return []
-    options = values["train_gan"]["options"]
-    gone = [name for name in options if name not in overlay["train_gan"]["options"]]
+    options, kept = (_mapping(_mapping(each, "train_gan"), "options") for each in (values, overlay))
+    gone = [name for name in options if name not in kept]
     for name in gone:
         _remove(options, name)
     return [f"train_gan.options.{name}: removed" for name in gone]
+
+
+def _mapping(values: Mapping[str, Any], name: str) -> Any:
+    """What is below a key of a file that is not checked yet; nothing where it is no mapping."""
+    found = values.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _check_named(families: Sequence[str]) -> None:
+    if not families:
+        raise DataError("FAMILIES", "none is named; name at least one")
+    for family in families:
+        if family not in FAMILIES:
+            raise DataError("FAMILIES", choose_one_of(family, FAMILIES))
+
+
+def _section(mapping: CommentedMap, name: str) -> Any:
+    """What is below a key, which becomes an empty mapping where it is absent or empty."""
+    if mapping.get(name) is None:
+        mapping[name] = CommentedMap()
+    return mapping[name]
 
 
 def _follow(
@@ -193,10 +221,14 @@ def _yaml() -> YAML:
 
 
 def _read(path: Path) -> Any:
-    if not path.exists():
-        raise DataError(path.name, "is missing; run from the project's root")
     try:
         values = _yaml().load(path)
+    except FileNotFoundError as error:
+        raise DataError(path.name, "is missing; run from the project's root") from error
+    except OSError as error:
+        raise DataError(
+            path.name, f"cannot be read ({error.strerror}); put a file there that you may read"
+        ) from error
     except YAMLError as error:
         raise DataError(path.name, f"is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, Mapping):
@@ -204,14 +236,27 @@ def _read(path: Path) -> Any:
     return values
 
 
-def _write_checked(path: Path, values: Any) -> None:
+def _parsed(values: Any) -> Params:
+    """Check the sections of what was read, free of the types that keep its layout."""
+    return config.parse(YAML(typ="safe").load(_text(values)))
+
+
+def _text(values: Any) -> str:
     text = io.StringIO()
     _yaml().dump(values, text)
-    plain = YAML(typ="safe").load(text.getvalue())
-    config.check_everything(config.parse(plain))
+    return text.getvalue()
+
+
+def _write_checked(path: Path, values: Any) -> None:
+    config.check_everything(_parsed(values))
     beside = path.with_name(f".{path.name}.new")
-    beside.write_text(_spaced(text.getvalue()), encoding="utf-8")
-    beside.replace(path)
+    try:
+        beside.write_text(_spaced(_text(values)), encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        raise DataError(
+            path.name, f"cannot be written ({error.strerror}); see what you may write to there"
+        ) from error
 
 
 def _spaced(text: str) -> str:

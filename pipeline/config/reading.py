@@ -78,6 +78,8 @@ def _as_sentence(error: ValidationError, place: str) -> ParameterError:
         return ParameterError(where, "is unknown; check its spelling, or take it out")
     if first["type"] == "missing":
         return ParameterError(where, "is missing; add it")
+    if first["type"] == "model_type":
+        return ParameterError(where, "holds no parameters; give some below it, or take it out")
     if first["type"] in ("tuple_type", "list_type"):
         return ParameterError(where, f"got {given!r}: give a list, e.g. [{given}]")
     message = message[0].lower() + message[1:]

@@ -29,18 +29,18 @@ class Store:
         experiment: The experiment's name.
 
     Raises:
-        DataError: If the project's own store would keep its artifacts in another directory.
+        DataError: If MLflow knows no store of the URI's scheme, or the project's own store would
+            keep its artifacts in another directory.
     """
 
     def __init__(self, uri: str, root: Path, experiment: str) -> None:
         self.uri = uri
         _hush()
         from filelock import FileLock
-        from mlflow import MlflowClient
 
         # Clients that meet a missing SQLite file at once break it for good: one goes first.
         with FileLock(root / "mlflow.db.lock"):
-            self.client: MlflowClient = MlflowClient(tracking_uri=uri)
+            self.client: MlflowClient = _client(uri)
             self.experiment = _experiment(self.client, experiment, root)
 
     def find(self, entry: StageEntry, statuses: Sequence[str] = ("FINISHED",)) -> MlflowRun | None:
@@ -117,6 +117,21 @@ def chosen(entry: StageEntry) -> dict[str, object]:
     for parameters in entry.parameters.values():
         merged.update(parameters)
     return {name: value for name, value in flat(merged) if name != "ingest.path"}
+
+
+def _client(uri: str) -> MlflowClient:
+    from mlflow import MlflowClient
+    from mlflow.tracking.registry import UnsupportedModelRegistryStoreURIException
+
+    try:
+        return MlflowClient(tracking_uri=uri)
+    except UnsupportedModelRegistryStoreURIException as error:
+        # The rest of the URI may hold a password.
+        raise DataError(
+            "MLFLOW_TRACKING_URI",
+            f"got {uri.partition(':')[0]!r} before its colon; give http, https, sqlite, "
+            "postgresql, mysql or mssql, or unset it, and mlflow.db in the project's root is used",
+        ) from error
 
 
 def _experiment(client: MlflowClient, name: str, root: Path) -> str:

@@ -19,6 +19,7 @@ import numpy as np
 
 from pipeline.compute import Machine, Report, choose_device, parallel_map
 from pipeline.config import Params
+from pipeline.errors import DataError, choose_one_of
 from pipeline.fidelity.floor import Measured, measure
 from pipeline.fidelity.probes.probe import Question
 from pipeline.imageset import ImageSet
@@ -83,12 +84,13 @@ def run(
             aside otherwise.
 
     Raises:
-        ParameterError: If a name is unknown or an option wrong.
-        DataError: If the stages up to `augment` have not run.
+        ParameterError: If an option is wrong.
+        DataError: If a name is unknown or the stages up to `augment` have not run.
     """
     chosen = list(names) or list(FAMILIES)
     for name in chosen:
-        FAMILIES.load(name, "families")
+        if name not in FAMILIES:
+            raise DataError("FAMILIES", choose_one_of(name, FAMILIES))
     pictures = out.with_suffix("")
     pictures.mkdir(parents=True, exist_ok=True)
     compute = params.compute

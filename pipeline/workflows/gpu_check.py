@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.compute import Machine, autocast, choose_device, prepare
-from pipeline.errors import DataError, ParameterError
+from pipeline.compute import PRECISIONS, Machine, autocast, choose_device, prepare
+from pipeline.errors import DataError, ParameterError, choose_one_of
 from pipeline.imageset import ImageSet, ImageSetWriter, Meta
 from pipeline.registry import FAMILIES
 from pipeline.seeding import numpy_rng, seed_initialisation, torch_rng
@@ -72,16 +72,16 @@ def run(
         What each did, once it has.
 
     Raises:
-        ParameterError: If a name is unknown or the device is not there.
+        DataError: If a name is unknown or the device is not there.
     """
     chosen = list(names) or list(FAMILIES)
     for name in chosen:
-        FAMILIES.load(name, "families")
-    resolved = choose_device(device)
-    if resolved == "cpu" and device == "auto":
-        raise ParameterError(
-            "--device", "got 'auto', and this machine has no GPU that PyTorch can use; give cpu"
-        )
+        if name not in FAMILIES:
+            raise DataError("FAMILIES", choose_one_of(name, FAMILIES))
+    for name in precisions:
+        if name not in PRECISIONS:
+            raise DataError("--precisions", choose_one_of(name, PRECISIONS))
+    resolved = _device(device)
     with TemporaryDirectory() as directory:
         images = _blobs(Path(directory), tuple(size))
         for name in chosen:
@@ -94,12 +94,31 @@ def parsed_size(text: str) -> tuple[int, ...]:
     """Read `64,64` or `32,32,32`.
 
     Raises:
-        DataError: If it is neither two nor three whole numbers from 1 on.
+        DataError: If it is neither two nor three whole numbers from 1 to 99999.
     """
     parts = [part.strip() for part in text.split(",")]
     if len(parts) not in (2, 3) or not all(_PIXELS.fullmatch(part) for part in parts):
-        raise DataError("--size", f"got {text!r}; give whole numbers, e.g. 64,64 or 32,32,32")
+        raise DataError(
+            "--size",
+            f"got {text!r}; give two or three whole numbers above 0 and below 100000, "
+            "e.g. 64,64 or 32,32,32",
+        )
     return tuple(int(part) for part in parts)
+
+
+def _device(name: str) -> str:
+    """The device that `--device` asks for."""
+    try:
+        resolved = choose_device(name)
+    except ParameterError as error:
+        raise DataError(
+            "--device", f"got {name!r}, which this machine lacks; use auto or cpu"
+        ) from error
+    if resolved == "cpu" and name == "auto":
+        raise DataError(
+            "--device", "got 'auto', and this machine has no GPU that PyTorch can use; give cpu"
+        )
+    return resolved
 
 
 def _blobs(root: Path, size: tuple[int, ...]) -> ImageSet:

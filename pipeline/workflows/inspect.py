@@ -6,6 +6,7 @@ are words of medicine.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.errors import DataError
 from pipeline.survey import contents, image_set, recognition, sheet, suggestion, trial
 from pipeline.survey.classes import Classes
 from pipeline.survey.description import Description, spread
@@ -44,8 +46,9 @@ def run(
         console: Where to print; the terminal unless given.
 
     Raises:
-        DataError: If nothing is there that can be looked at.
+        DataError: If nothing is there that can be looked at, or the picture cannot be written.
     """
+    _check_out(out)
     told = console or Console(width=100, highlight=False)
     if contents.is_image_set(path):
         _image_set(path, out, told, show_classes)
@@ -65,6 +68,16 @@ def run(
         _tell(told, f"Missing for ingest: {lack}")
     if description.source is not None and not (found.single and description.source != "medmnist"):
         _suggest(told, root, path, description, show_classes)
+
+
+def _check_out(out: Path) -> None:
+    """Refuse a picture that could not be written, before any scan is read."""
+    if out.suffix.lower() != ".png":
+        raise DataError("--out", f"got a name that ends in {out.suffix!r}; it must end in .png")
+    there = os.access(out, os.F_OK)
+    place = out if there else out.parent
+    if not os.access(place, os.W_OK) or place.is_dir() == there:
+        raise DataError("--out", "cannot be written; name a place that you may write to")
 
 
 def _image_set(path: Path, out: Path, told: Console, show_classes: bool) -> None:

@@ -16,6 +16,8 @@ from typing import Any
 
 from pipeline import lockfile, tracking
 from pipeline.config import Params
+from pipeline.doctor import tracking_store
+from pipeline.doctor.finding import Project
 from pipeline.errors import DataError, PipelineError
 from pipeline.lockfile import StageEntry
 from pipeline.tracking import MlflowRun, Store
@@ -58,10 +60,16 @@ def run(params: Params, root: Path) -> Synced:
     except PipelineError:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())[:300]
-        raise DataError(
-            "MLflow", f"its store cannot be used ({reason}); try again later"
-        ) from error
+        raise DataError("MLflow", _complaint(params, root, error)) from error
+
+
+def _complaint(params: Params, root: Path, error: Exception) -> str:
+    """What the doctor says of the store, and what MLflow says where it finds nothing."""
+    found = tracking_store.store(Project(root, params))
+    if found.mend:
+        return f"{found.said}; {found.mend}"
+    reason = " ".join(str(error).split())[:300]
+    return f"its store cannot be used ({reason}); try again later"
 
 
 def _sync(params: Params, root: Path, store: Store) -> Synced:

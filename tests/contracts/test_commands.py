@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
+from pipeline import config
 from pipeline.cli import app
+from pipeline.errors import DataError
+from pipeline.workflows import export
 
 PAGE = Path(__file__).parents[2] / "docs/command-line.md"
 PROGRAM = "python -m pipeline"
@@ -69,3 +73,35 @@ def test_the_page_tells_of_no_other():
     """A command that is gone is gone from the page."""
     headings = re.findall(r"^## (.+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(headings) == sorted(COMMANDS)
+
+
+@pytest.mark.parametrize("call", ["use", "no-such-command", "sample x --count 0", "new thing x"])
+def test_a_wrong_call_ends_as_the_page_says(call):
+    """In its usage line and exit status 2; every other mistake ends in 1."""
+    ended = CliRunner().invoke(app, call.split(), prog_name=PROGRAM)
+    assert ended.exit_code == 2
+    assert f"Usage: {PROGRAM}" in ended.output
+    page = " ".join(PAGE.read_text(encoding="utf-8").partition("\n## ")[0].split())
+    assert "A mistake ends in one sentence and exit status 1." in page
+    assert re.search(r"called wrongly \(.+\) ends in its usage line, .+ exit status 2\.", page)
+
+
+@pytest.mark.parametrize("command", ["families", "family-page", "gpu-check"])
+def test_a_list_of_families_that_names_none_is_refused(command):
+    """It is not taken for all of them, which is what no list at all means."""
+    ended = CliRunner().invoke(app, [command, " ,"])
+    assert isinstance(ended.exception, DataError)
+    assert str(ended.exception) == "FAMILIES: got ' ,'; name at least one"
+
+
+def test_exports_go_where_the_pages_say(monkeypatch):
+    """Without `--out` to a folder that git ignores, beside DVC's own."""
+    asked = []
+    monkeypatch.setattr(config, "load", lambda _: None)
+    monkeypatch.setattr(export, "by_hand", lambda *given, **_: asked.append(given[3]) or [])
+    assert CliRunner().invoke(app, ["export", "dcgan"]).exit_code == 0
+    assert asked == [Path("exported/dcgan")]
+    for page in (PAGE, PAGE.with_name("exports.md")):
+        assert "`exported/<name>/<format>" in page.read_text(encoding="utf-8")
+    ignored = ["git", "check-ignore", "--quiet", "exported/dcgan/png"]
+    assert subprocess.run(ignored, cwd=PAGE.parents[1], check=False).returncode == 0

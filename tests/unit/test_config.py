@@ -51,6 +51,7 @@ def test_the_committed_parameters_are_right():
         ("ingest/window", [200.0, -100.0], "ingest.window: got [200.0, -100.0]: give the lower"),
         ("ingest/size", [32], "ingest.size: got [32]: give two numbers for 2D"),
         ("augment/rotation_degrees", -5, "augment.rotation_degrees: got -5"),
+        ("train_gan", None, "train_gan: holds no parameters; give some below it"),
         ("train_gan/families", "dcgan", "train_gan.families: got 'dcgan': give a list, e.g. [dcg"),
         ("synthesize/selection", {"keep": 0}, "synthesize.selection.keep: got 0"),
         ("synthesize/selection", {"keep": 1.2}, "synthesize.selection.keep: got 1.2"),

@@ -158,6 +158,94 @@ class TestFamilies:
     def test_an_unknown_family_changes_nothing(self, project):
         """The message lists the families."""
         before = (project / "params.yaml").read_bytes()
-        with pytest.raises(ParameterError, match=r"dcgn.*choose one of .*dcgan"):
+        with pytest.raises(DataError, match=r"^FAMILIES: got 'dcgn'; choose one of .*dcgan"):
             edits.set_families(project, ["dcgn"])
+        with pytest.raises(DataError, match=r"^FAMILIES: none is named; name at least one$"):
+            edits.set_families(project, [])
         assert (project / "params.yaml").read_bytes() == before
+
+
+# By place in params.yaml: what stands there instead, or None where it is taken out; and whether
+# `config.load` allows it.
+ODD = {
+    "train_gan": [(None, True), ({}, True), ("", False), ("x", False)],
+    "train_gan.options": [(None, True), ("", False), ("x", False), (["x"], False)],
+    "compare": [(None, True), ({}, True), ("", False)],
+    "classify": [(None, False), ("", False)],
+    "classify.arms": [(None, False), ("", False), ({"x": "foo"}, False)],
+    "classify.arms.real": [({"recipe": "real"}, False), ("foo", False)],
+    "curves": [(None, True), ({}, True), ("", False)],
+    "synthesize": [(None, True), ({}, True), ("", False)],
+    "synthesize.external": [(None, True), ("", False)],
+    "ingest": [(None, False), ("", False)],
+}
+CASES = [(place, *case) for place, cases in ODD.items() for case in cases]
+
+
+class TestOddFiles:
+    """A file that is not as it should be ends in a sentence, one that may be so in a change."""
+
+    def put(self, project, place, value):
+        """Write params.yaml with something else at a place; "" leaves the key with nothing."""
+        content = values(project / "params.yaml")
+        *above, name = place.split(".")
+        section = content
+        for step in above:
+            section = section[step]
+        section[name] = value or ({} if value == {} else None)
+        if value is None:
+            del section[name]
+        YAML().dump(content, project / "params.yaml")
+
+    @pytest.mark.parametrize(("place", "value", "legal"), CASES)
+    def test_families_need_no_section_that_has_defaults(self, project, place, value, legal):
+        """What is empty or wrong is named, and the file stays as it was."""
+        self.put(project, place, value)
+        path = project / "params.yaml"
+        before = path.read_bytes()
+        if legal:
+            edits.set_families(project, ["style"])
+            changed = config.load(path)
+            config.check_everything(changed)
+            assert changed.train_gan.families == ("style",)
+            assert "data/synthetic/style" in [arm.images for arm in changed.classify.arms.values()]
+        else:
+            with pytest.raises(ParameterError, match=rf"^params\.yaml: {place}"):
+                edits.set_families(project, ["style"])
+            assert path.read_bytes() == before
+
+    @pytest.mark.parametrize(("place", "value"), [case[:2] for case in CASES if "gan" in case[0]])
+    def test_a_preset_takes_the_place_of_what_is_empty_or_wrong(self, project, place, value):
+        """Families' options of before are dropped where there are any."""
+        self.put(project, place, value)
+        edits.use_preset(project, "phantom")
+        assert values(project / "params.yaml") == values(ROOT / "params.yaml")
+
+    def test_a_preset_that_is_wrong_is_said(self, project):
+        """With the parameter at fault, whatever stands in place of a section."""
+        (project / "presets/mine.yaml").write_text("ingest: 5\n")
+        with pytest.raises(ParameterError, match=r"^params\.yaml: ingest: got 5"):
+            edits.use_preset(project, "mine")
+
+    @pytest.mark.parametrize("change", [edits.set_families, edits.use_preset])
+    def test_a_directory_or_nothing_in_its_place_is_said(self, project, change):
+        """Neither is a file to change."""
+        argument = ["dcgan"] if change is edits.set_families else "phantom"
+        (project / "params.yaml").unlink()
+        with pytest.raises(DataError, match=r"^params\.yaml: is missing; run from"):
+            change(project, argument)
+        (project / "params.yaml").mkdir()
+        with pytest.raises(DataError, match=r"^params\.yaml: cannot be read \(.+\); put a file"):
+            change(project, argument)
+
+    def test_a_place_that_cannot_be_written_to_is_said(self, project):
+        """What is written beside the file cannot be there."""
+        (project / ".params.yaml.new").mkdir()
+        with pytest.raises(DataError, match=r"^params\.yaml: cannot be written \("):
+            edits.set_families(project, ["dcgan"])
+
+    def test_outside_the_project_no_preset_is_to_be_chosen(self, project):
+        """Where to go is said, not a list of nothing."""
+        shutil.rmtree(project / "presets")
+        with pytest.raises(DataError, match=r"^presets/: is missing or empty; run from the proj"):
+            edits.use_preset(project, "phantom")

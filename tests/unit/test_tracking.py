@@ -208,6 +208,14 @@ def test_a_copied_store_is_refused(template, tmp_path, monkeypatch):
     assert tracking.Store(uri, tmp_path, "tests").experiment
 
 
+def test_a_uri_of_an_unknown_scheme_is_refused(tmp_path):
+    """The variable and what it may hold are named; a password in it is not."""
+    said = r"^MLFLOW_TRACKING_URI: got 'foo' before its colon; give http, .*, or unset it, and mlf"
+    with pytest.raises(DataError, match=said) as caught:
+        tracking.Store("foo://me:secret@there", tmp_path, "tests")
+    assert "secret" not in str(caught.value)
+
+
 def test_an_arm_is_the_augmentation_and_anything_else_a_family():
     """Runs are compared by these tags."""
     assert tracking.describe(StageEntry("classify@real", "", {}, {}))["augmentation"] == "real"

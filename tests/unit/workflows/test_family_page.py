@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.errors import ParameterError
+from pipeline.errors import DataError
 from pipeline.imageset import ImageSetWriter, Meta
 from pipeline.workflows import family_page
 from tests import tiny_project
@@ -90,9 +90,10 @@ def test_takes_the_options_of_the_project_where_asked(root, tmp_path, monkeypatc
 
 
 def test_refuses_unknown_families(root, tmp_path):
-    """Before anything is trained."""
-    with pytest.raises(ParameterError, match="choose one of"):
+    """Before anything is trained or written; the argument is named, not params.yaml."""
+    with pytest.raises(DataError, match=r"^FAMILIES: got 'dcgn'; choose one of .*dcgan"):
         family_page.run(tiny_project.params(), root, ["dcgn"], tmp_path / "x.md", per_class=8)
+    assert not list(tmp_path.iterdir())
 
 
 def test_judges_a_family_as_its_training_left_it(root, tmp_path, monkeypatch):

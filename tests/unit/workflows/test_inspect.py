@@ -134,6 +134,30 @@ def test_nothing_is_left_behind(tmp_path, inspected, monkeypatch):
     assert before == {path: path.stat().st_mtime_ns for path in root.rglob("*")}
 
 
+@pytest.mark.parametrize("name", ["x.foo", "x", "gone/x.png", "folder.png", "file/x.png"])
+def test_a_picture_that_cannot_be_written_is_refused_first(name, tmp_path, monkeypatch):
+    """Before any scan is read."""
+
+    def look(_):
+        raise AssertionError("the scans were looked at")
+
+    monkeypatch.setattr(inspect.contents, "look", look)
+    monkeypatch.setattr(inspect.contents, "is_image_set", look)
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file").touch()
+    said = "cannot be written" if name.endswith(".png") else r"got a name .* must end in \.png"
+    with pytest.raises(DataError, match=f"^--out: {said}"):
+        inspect.run(tmp_path, tmp_path, tmp_path / name)
+
+
+def test_a_picture_takes_the_place_of_an_earlier_one(tmp_path, inspected):
+    """Looking twice is no mistake."""
+    root = scan_trees.pictures(tmp_path / "scans")
+    (tmp_path / "out.png").write_text("earlier")
+    with Image.open(inspected(root)[1]) as picture:
+        assert picture.size[0] > 100
+
+
 def test_what_cannot_be_inspected_is_a_sentence(tmp_path, inspected):
     """A path that is not there, and an npz of no known layout, which is told all the same."""
     with pytest.raises(DataError, match="PATH"):

@@ -8,6 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline import lockfile, tracking
+from pipeline.errors import DataError
 from pipeline.tracking import NullRun
 from pipeline.workflows import compare, sync
 from tests.simulated_run import add_generators, make_run, parameters
@@ -142,3 +143,28 @@ def test_a_newer_chart_takes_the_place_of_the_older(synced, again):
     key = store.tags(store.find(entry_of(root, "compare")))["curves_key"]
     assert again().created == 1
     assert store.tags(store.find(entry_of(root, "compare")))["curves_key"] != key
+
+
+def test_a_store_that_is_no_database_is_said_as_the_doctor_says_it(tmp_path, monkeypatch):
+    """With its mend, and without SQL."""
+    (tmp_path / "mlflow.db").write_text("no database " * 1000)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    mend = "move mlflow.db away, then: python -m pipeline sync"
+    with pytest.raises(DataError, match=f"^MLflow: mlflow.db is no database; {mend}$"):
+        sync.run(PARAMETERS, tmp_path)
+
+
+def test_what_the_doctor_does_not_know_is_said_as_mlflow_says_it(tmp_path, monkeypatch):
+    """In short."""
+
+    def fail(_):
+        raise OSError("disk\nfull" + 1000 * "!")
+
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setattr(tracking, "open_store", fail)
+    with pytest.raises(
+        DataError, match=r"^MLflow: its store cannot be used \(disk full!{291}\); try"
+    ):
+        sync.run(PARAMETERS, tmp_path)
