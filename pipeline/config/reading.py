@@ -79,7 +79,8 @@ def _as_sentence(error: ValidationError, place: str) -> ParameterError:
     if first["type"] == "missing":
         return ParameterError(where, "is missing; add it")
     if first["type"] == "model_type":
-        return ParameterError(where, "holds no parameters; give some below it, or take it out")
+        found = "holds no parameters" if given is None else f"got {given!r}, no parameters"
+        return ParameterError(where, f"{found}; give some below it, or take it out")
     if first["type"] in ("tuple_type", "list_type"):
         return ParameterError(where, f"got {given!r}: give a list, e.g. [{given}]")
     message = message[0].lower() + message[1:]
