@@ -20,6 +20,7 @@ from pipeline import tracking
 from pipeline.compute import project_root
 from pipeline.doctor.finding import Finding, Project, ok, problem, unasked, warning
 from pipeline.doctor.storage import NETWORK, filesystem_of
+from pipeline.errors import DataError
 
 _SECONDS = 3.0
 _BUSY_SECONDS = 0.5
@@ -44,6 +45,20 @@ def store(project: Project) -> Finding:
         said = "MLFLOW_TRACKING_URI names a directory, which MLflow 3 no longer writes to"
         return problem(said, _UNSET)
     return ok(f"{parts.scheme}: known to MLflow, and not looked into here")
+
+
+def unusable(project: Project, error: Exception) -> DataError:
+    """What to say of a store that failed: what is found of it, or MLflow's words if nothing is.
+
+    Args:
+        project: Whose store.
+        error: MLflow's.
+    """
+    found = store(project)
+    if found.mend:
+        return DataError("MLflow", f"{found.said}; {found.mend}")
+    reason = " ".join(str(error).split())[:300]
+    return DataError("MLflow", f"its store cannot be used ({reason}); try again later")
 
 
 def place(project: Project) -> Finding:

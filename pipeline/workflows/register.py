@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from pipeline import tracking
 from pipeline.config import Params
-from pipeline.errors import DataError, ParameterError, PipelineError
+from pipeline.doctor import tracking_store
+from pipeline.doctor.finding import Project
+from pipeline.errors import ParameterError, PipelineError
 from pipeline.tracking import GeneratorModel, Registered
 
 if TYPE_CHECKING:
@@ -47,8 +49,7 @@ def run(
         except PipelineError:
             raise
         except Exception as error:
-            reason = " ".join(str(error).split())[:300]
-            raise DataError("MLflow", f"its store cannot be used ({reason})") from error
+            raise tracking_store.unusable(Project(root, params), error) from error
 
 
 def _described(bundle: Bundle, family: str, model: str) -> GeneratorModel:

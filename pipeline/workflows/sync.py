@@ -18,7 +18,7 @@ from pipeline import lockfile, tracking
 from pipeline.config import Params
 from pipeline.doctor import tracking_store
 from pipeline.doctor.finding import Project
-from pipeline.errors import DataError, PipelineError
+from pipeline.errors import PipelineError
 from pipeline.lockfile import StageEntry
 from pipeline.tracking import MlflowRun, Store
 
@@ -60,16 +60,7 @@ def run(params: Params, root: Path) -> Synced:
     except PipelineError:
         raise
     except Exception as error:
-        raise DataError("MLflow", _complaint(params, root, error)) from error
-
-
-def _complaint(params: Params, root: Path, error: Exception) -> str:
-    """What the doctor says of the store, and what MLflow says where it finds nothing."""
-    found = tracking_store.store(Project(root, params))
-    if found.mend:
-        return f"{found.said}; {found.mend}"
-    reason = " ".join(str(error).split())[:300]
-    return f"its store cannot be used ({reason}); try again later"
+        raise tracking_store.unusable(Project(root, params), error) from error
 
 
 def _sync(params: Params, root: Path, store: Store) -> Synced:
