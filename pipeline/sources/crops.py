@@ -9,6 +9,7 @@ done often, so a field of view should not exceed the scans.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.sources import geometry
+from pipeline.sources.source import UnusableError
+
+# Four gigabytes of float32: beyond any scan, within what a machine may have.
+_MOST_VOXELS = 1e9
 
 
 @dataclass(frozen=True)
@@ -43,8 +48,19 @@ class Grid:
 
 
 def respace(grid: Grid, spacing_mm: Sequence[float]) -> Grid:
-    """Resample a whole grid, its mask included, to another spacing."""
+    """Resample a whole grid, its mask included, to another spacing.
+
+    Raises:
+        UnusableError: If it would become too large to hold.
+    """
     wanted = tuple(float(mm) for mm in spacing_mm)
+    finer = [have / want for have, want in zip(grid.spacing_mm, wanted, strict=True)]
+    voxels = math.prod(grid.image.shape[1:]) * math.prod(finer)
+    if voxels > _MOST_VOXELS:
+        raise UnusableError(
+            f"at this spacing_mm it would have {voxels:.2g} voxels, more than {_MOST_VOXELS:.2g}; "
+            "choose a coarser one"
+        )
     image = geometry.resample(grid.image, grid.spacing_mm, wanted)
     mask = None
     if grid.mask is not None:

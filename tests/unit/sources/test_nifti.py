@@ -12,9 +12,9 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.errors import ParameterError
-from pipeline.sources import validity
+from pipeline.sources import crops, validity
 from pipeline.sources.nifti import Nifti
-from pipeline.sources.source import Broken, Scan, Target
+from pipeline.sources.source import Broken, Scan, Target, UnusableError
 
 RAS = np.diag([0.5, 1.0, 2.0, 1.0])
 BASE = {"mask": "mask", "field_of_view_mm": 8.0}
@@ -380,3 +380,11 @@ def test_nodules_fill_the_frame_alike_in_both_classes() -> None:
     # 1.5 lesions across a frame are at most 44 per cent of it; the classes' diameters differ 2.3x.
     means = [np.mean(share[label]) for label in ("Benign", "Malign")]
     assert 0.7 < means[0] / means[1] < 1.4 and max(means) < 0.45
+
+
+def test_a_spacing_that_no_memory_holds_is_refused() -> None:
+    """Before anything of that size is made."""
+    grid = crops.Grid(np.zeros((1, 10, 10, 10), np.float32), (1.0, 1.0, 1.0))
+    with pytest.raises(UnusableError, match=r"spacing_mm it would have 1e\+12 voxels"):
+        crops.respace(grid, (0.001, 0.001, 0.001))
+    assert crops.respace(grid, (0.5, 0.5, 0.5)).image.shape == (1, 20, 20, 20)
