@@ -7,11 +7,12 @@ a line in `SPACES` or `ATTACKS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from pipeline.config import Params
 from pipeline.report import pictures
@@ -31,14 +32,32 @@ ATTACKS = {
 }
 
 Models = Mapping[str, Mapping[str, Any]]
+MADE_FROM_ROWS = (
+    "Each of its images is made from a training row (a scan, or its mask), which the image's own "
+    "row names: likeness to that is by design, and what was kept of it is still the patient's."
+)
 _MOST_NAMED = 3
 
 
-def copies(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] | None:
+def made_from_rows(root: Path, families: Iterable[str]) -> set[str]:
+    """The families whose images are each made from a training row, as their manifests say."""
+    found = set()
+    for family in families:
+        for path in sorted((root / "data/synthetic" / family).glob("*/manifest.csv"))[:1]:
+            named = pd.read_csv(path, usecols=["parent_ids"], dtype=str, keep_default_na=False)
+            if named["parent_ids"].ne("").any():
+                found.add(family)
+    return found
+
+
+def copies(
+    documents: Mapping[str, Mapping[str, Any]], from_rows: Collection[str] = ()
+) -> dict[str, Any] | None:
     """The copy checks of all families.
 
     Args:
         documents: By family, from `quality.documents`.
+        from_rows: From `made_from_rows`: of these likeness is no surprise, and that is said.
 
     Returns:
         `families`, one each with `findings` (words, and the models that they are about),
@@ -57,7 +76,10 @@ def copies(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] | None:
     spaces = _names(checked, _spaces)
     attacks = _names(checked, _attacks)
     return {
-        "families": [_family(family, models) for family, models in checked.items()],
+        "families": [
+            _family(family, models, from_rows=family in from_rows)
+            for family, models in checked.items()
+        ],
         "spaces": [
             {
                 "title": space_title(space),
@@ -139,10 +161,12 @@ def _names(
     )
 
 
-def _family(family: str, models: Models) -> dict[str, Any]:
+def _family(family: str, models: Models, *, from_rows: bool) -> dict[str, Any]:
     by_words: dict[str, list[str]] = {}
     for model, check in models.items():
         by_words.setdefault(check["finding"], []).append(model)
+        if from_rows:
+            by_words.setdefault(MADE_FROM_ROWS, []).append(model)
     return {
         "family": family,
         "models": len(models),

@@ -23,7 +23,7 @@ from pipeline.report import (
     wording,
 )
 from pipeline.report.card import data_card
-from pipeline.report.copies import copies, nearest_pairs
+from pipeline.report.copies import copies, made_from_rows, nearest_pairs
 from pipeline.report.curves import curves
 from pipeline.report.scales import LOWER_IS_BETTER, NAMES
 
@@ -96,7 +96,7 @@ def _shown(params: Params, root: Path) -> dict[str, Any]:
     result = contents.comparison(root)
     parts = sizes.parts(result) if result else []
     assessed = quality.documents(params, root)
-    checked = copies(assessed)
+    checked = copies(assessed, made_from_rows(root, assessed))
     return {
         "title": params.report.title,
         "sections": SECTIONS,

@@ -203,7 +203,9 @@ def draw_contrasts(
         colour = VERDICT_COLOURS[contrast["verdict"]]
         axes.plot(_gaps([contrast["low"], contrast["high"]]), [row, row], color=colour, lw=3)
         axes.plot(contrast["difference"], row, "D", color=colour, ms=8, mec="white")
-        text = f"{contrast['verdict']}  (p = {contrast['p_holm']:.2g})"
+        equal = contrast["verdict"] == "equivalent"
+        decides = contrast["equivalence"] if equal else contrast
+        text = f"{contrast['verdict']}  (p = {decides['p_holm']:.2g})"
         text += ", exploratory" if contrast["family"] == "exploratory" else ""
         axes.annotate(
             text, (contrast["difference"], row), (0, 9), textcoords="offset points",

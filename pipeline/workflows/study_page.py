@@ -19,7 +19,7 @@ from pipeline.config import Params
 from pipeline.errors import DataError
 from pipeline.report import contents, quality, sizes
 from pipeline.report.card import data_card
-from pipeline.report.copies import copies
+from pipeline.report.copies import copies, made_from_rows
 from pipeline.report.curves import Curve, curves
 from pipeline.report.sizes import Part
 from pipeline.report.study import FURTHER, Study, markdown
@@ -59,7 +59,7 @@ def run(params: Params, root: Path, out: Path) -> None:
         card=card,
         curves=drawn,
         fidelity=quality.fidelity(assessed) if assessed else None,
-        copies=copies(assessed),
+        copies=copies(assessed, made_from_rows(root, assessed)),
         pictures=_pictures(params, root, parts, drawn, beside),
         about=about.read_text(encoding="utf-8") if about.exists() else "",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.report.copies import attack_title, copies, space_title
+from pipeline.report.copies import MADE_FROM_ROWS, attack_title, copies, made_from_rows, space_title
 
 
 def check(finding: str, share: float, *, copying: bool = False) -> dict:
@@ -78,3 +78,18 @@ def test_titles():
     assert attack_title("distance_mixtures") == "by distance: Mixtures of two training images"
     assert attack_title("discriminator") == "by the discriminator's score"
     assert attack_title("guess") == "guess"
+
+
+def test_images_made_from_rows_are_said_to_be(tmp_path) -> None:
+    """A manifest that names parents tells so, and the page says what likeness then means."""
+    for family, parents in (("inpainting", "i00001"), ("dcgan", "")):
+        directory = tmp_path / "data/synthetic" / family / "r0f0g0"
+        directory.mkdir(parents=True)
+        (directory / "manifest.csv").write_text(f"image_id,parent_ids\nx,{parents}\n")
+    found = made_from_rows(tmp_path, ["inpainting", "dcgan", "absent"])
+    assert found == {"inpainting"}
+    folds = {"r0f0g0": {"copies": {"finding": "None found.", "copying": False}}}
+    told = copies({"inpainting": {"folds": folds}, "dcgan": {"folds": folds}}, found)
+    assert told is not None
+    said = {each["family"]: [row["words"] for row in each["findings"]] for each in told["families"]}
+    assert said == {"inpainting": ["None found.", MADE_FROM_ROWS], "dcgan": ["None found."]}
