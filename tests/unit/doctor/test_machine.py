@@ -38,9 +38,9 @@ def test_a_containers_limit_counts(tmp_path, monkeypatch):
 
 def test_a_device_that_is_not_there_is_a_problem(change):
     """The name is repeated and `auto` recommended."""
-    found = machine.accelerator(change(("device: auto", "device: nowhere")))
+    found = machine.accelerator(change(("device: auto", "device: cuda:99")))
     assert found.state == "problem"
-    assert "'nowhere'" in found.said and "compute.device: auto" in found.mend
+    assert "'cuda:99'" in found.said and "compute.device: auto" in found.mend
 
 
 def test_a_gpu_that_pytorch_cannot_use_is_said(project, monkeypatch):

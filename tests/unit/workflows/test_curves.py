@@ -212,8 +212,8 @@ class TestLeaks:
 @pytest.mark.parametrize(
     ("chosen", "message"),
     [
-        ({"classical": []}, "curves: .*give sizes there"),
-        ({"classical": [0, 0]}, "classical: give each once"),
+        ({"classical": []}, "curves.synthetic: .*give sizes there"),
+        ({"classical": [0, 0]}, "curves.classical: got .*: give each once"),
         ({"classical": [-1]}, r"curves\.classical\.0"),
         ({"families": ["style"]}, r"curves\.families: got 'style'; choose one of"),
     ],

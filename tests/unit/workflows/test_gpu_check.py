@@ -60,7 +60,7 @@ def test_refuses_unknown_families():
 def test_refuses_unknown_precisions():
     """Which would be measured as another under their name."""
     with pytest.raises(
-        DataError, match=r"^--precisions: got 'foo'; choose one of fp32, bf16, fp16"
+        DataError, match=r"^--precisions: got 'foo'; choose one of bf16, fp16, fp32"
     ):
         list(gpu_check.run("cpu", ["dcgan"], (16, 16), 1.0, ["foo"]))
 
